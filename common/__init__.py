@@ -1,0 +1,1 @@
+"""What the devices and the monitor share."""

@@ -1,0 +1,32 @@
+"""Cards, as the reader meets them."""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+
+RANDOM_UID_PREFIX = 0x08  # ISO/IEC 14443-3, 6.5.4: a single-size UID that begins so is random
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card, known by its UID of 4, 7 or 10 bytes."""
+
+    uid: bytes
+
+    @property
+    def serial_number(self) -> str:
+        """The number the card is known by, in decimal.
+
+        A 4-byte UID counts with its check byte (BCC, ISO/IEC 14443-3, 6.5.3), as `SimpleMFRC522.read_id` has it;
+        a longer one is taken whole.
+        """
+        number = self.uid + bytes([reduce(xor, self.uid)]) if len(self.uid) == 4 else self.uid
+        return str(int.from_bytes(number))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the UID is made anew at every tap, as a phone's is."""
+        return len(self.uid) == 4 and self.uid[0] == RANDOM_UID_PREFIX
+
+    def __str__(self) -> str:
+        return f"card {self.serial_number}"

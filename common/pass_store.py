@@ -1,0 +1,132 @@
+"""The passes in Redis. Every change is one server-side script, so that pass, journal and events change together."""
+
+import json
+import uuid
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from redis import Redis
+from redis.commands.core import Script
+from redis.exceptions import NoPermissionError, ResponseError
+
+from common.passes import PassType, SaleOutcome, UseOutcome
+from common.redis_link import RedisLink, Unavailable
+from common.settings import Settings
+
+JOURNAL = "transit-pass:events"
+RECEIPT_PREFIX = "transit-pass:receipt:"
+RECEIPT_LIFETIME_S = 120
+
+_ANY_CARD = "1"
+_ANY_RECEIPT = RECEIPT_PREFIX + "check"
+_Command = tuple[str, ...]
+_Outcome = TypeVar("_Outcome", bound=StrEnum)
+
+_BOTH_SCRIPTS: Sequence[_Command] = (
+    ("TIME",),
+    ("GET", _ANY_RECEIPT),
+    ("XREVRANGE", JOURNAL, "+", "-"),
+    ("XADD", JOURNAL, "*", "channel", "payload"),
+    ("SET", _ANY_RECEIPT, ""),
+)
+TO_USE: Sequence[_Command] = (
+    *_BOTH_SCRIPTS,
+    ("TYPE", _ANY_CARD),
+    ("HGETALL", _ANY_CARD),
+    ("TTL", _ANY_CARD),
+    ("HSET", _ANY_CARD, "tripsRemaining", "1"),
+    ("DEL", _ANY_CARD),
+    ("EXPIRE", _ANY_CARD, "1"),
+    ("PUBLISH", "pass-activated:TWO_HOUR", ""),
+    ("PUBLISH", "pass-denied", ""),
+    *(("PUBLISH", f"pass-used:{pass_type}", "") for pass_type in PassType),
+)
+TO_SELL: Sequence[_Command] = (
+    *_BOTH_SCRIPTS,
+    ("EXISTS", _ANY_CARD),
+    ("HSET", _ANY_CARD, "passType", ""),
+    *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
+)
+
+_FOLDER = Path(__file__).parent
+_LEDGER = (_FOLDER / "ledger.lua").read_text()
+_USE_PASS = _LEDGER + (_FOLDER / "use_pass.lua").read_text()
+_ISSUE_PASS = _LEDGER + (_FOLDER / "issue_pass.lua").read_text()
+
+_REFUSED_COMMANDS = """
+local refused = {}
+for _, command in ipairs(cjson.decode(ARGV[1])) do
+  if not redis.acl_check_cmd(unpack(command)) then
+    refused[#refused + 1] = command[1] .. ' ' .. (command[2] or '')
+  end
+end
+return refused
+"""
+
+
+def new_id() -> str:
+    """Make the id of a tap or a sale: random, so that no two devices make the same one."""
+    return uuid.uuid4().hex
+
+
+class PassStore:
+    """The passes, as one device sees them.
+
+    Every method takes one round trip and raises `Unavailable` if no usable answer came in time; then the change may
+    have been made or not, and calling again with the same id is safe.
+    """
+
+    def __init__(self, settings: Settings, needs: Sequence[_Command]) -> None:
+        """Start connecting to Redis.
+
+        Args:
+            settings: where Redis is, this device's name and the journal's length.
+            needs: what this device must be permitted to do, `TO_USE` or `TO_SELL`; checked at each connection.
+        """
+        self._needs = needs
+        self._arguments: list[str | int] = [settings.device, settings.journal_length, RECEIPT_LIFETIME_S]
+        self._link = RedisLink(settings, self._prepare)
+        self._use_pass = self._link.redis.register_script(_USE_PASS)
+        self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
+
+    @property
+    def in_service(self) -> bool:
+        """Whether Redis answered when it was last asked."""
+        return self._link.in_service
+
+    def has_pass(self, card: str) -> bool:
+        """Tell whether the card with this serial number holds a pass, valid or not."""
+        return bool(self._link.call(lambda: self._link.redis.exists(card)))
+
+    def use(self, card: str, tap_id: str) -> UseOutcome:
+        """Take one entry from the card's pass, once for each tap id."""
+        return self._run(UseOutcome, self._use_pass, card, tap_id)
+
+    def issue(self, card: str, pass_type: PassType, sale_id: str) -> SaleOutcome:
+        """Put a new pass on the card unless it holds one, once for each sale id."""
+        return self._run(SaleOutcome, self._issue_pass, card, sale_id, json.dumps(pass_type.new_pass()))
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._link.close()
+
+    def _run(self, outcomes: type[_Outcome], script: Script, card: str, id_: str, *more: str) -> _Outcome:
+        keys: list[str] = [card, RECEIPT_PREFIX + id_, JOURNAL]
+        arguments = [*self._arguments, *more]
+        answer = self._link.call(lambda: script(keys=keys, args=arguments))
+        try:
+            return outcomes(answer)
+        except ValueError as error:
+            raise Unavailable("Redis gave an answer that makes no sense") from error
+
+    def _prepare(self, redis: Redis) -> None:
+        """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""
+        refused = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(self._needs))
+        if not isinstance(refused, list):
+            raise ResponseError("the check of this user's rights gave no list")
+        if refused:
+            raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
+        for script in (_USE_PASS, _ISSUE_PASS):
+            redis.script_load(script)

@@ -1,0 +1,32 @@
+"""The passes: what is sold, and what the server-side scripts answer."""
+
+from enum import StrEnum
+
+
+class PassType(StrEnum):
+    """The types of pass, by the names they have in Redis."""
+
+    SINGLE_USE = "SINGLE_USE"
+    TEN_TRIP = "TEN_TRIP"
+    TWO_HOUR = "TWO_HOUR"
+
+    def new_pass(self) -> dict[str, str | int]:
+        """Return the fields of a fresh pass of this type."""
+        if self is PassType.TEN_TRIP:
+            return {"passType": self, "tripsRemaining": 10}
+        return {"passType": self}
+
+
+class UseOutcome(StrEnum):
+    """What became of a tap at a gate."""
+
+    GRANTED = "granted"
+    NO_PASS = "no-pass"
+    INVALID_PASS = "invalid-pass"
+
+
+class SaleOutcome(StrEnum):
+    """What became of a sale."""
+
+    ISSUED = "issued"
+    HAS_PASS = "has-pass"

@@ -1,0 +1,177 @@
+"""The line to Redis: a client whose every call ends in time, and that mends itself."""
+
+import logging
+import queue
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as SlowAnswerError
+from redis.retry import Retry
+
+from common.settings import PREFIX, Settings
+from common.text import printable
+
+PATIENCE_S = 1.0
+SOCKET_TIMEOUT_S = 0.45  # two attempts fit into a caller's patience
+CHECK_INTERVAL_S = 1.0
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 4.0
+
+_logger = logging.getLogger(__name__)
+_Answer = TypeVar("_Answer")
+_Job = tuple["Future[Any]", Callable[[], Any]]
+
+
+class Unavailable(ConnectionError):  # noqa: N818  # reads as what it is: `except Unavailable`
+    """Redis gave no usable answer; the message tells an operator why."""
+
+
+def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> Redis:
+    """Return a client that has not connected yet.
+
+    Args:
+        settings: where Redis is and who logs in.
+        retries: how often a command is tried again when its connection failed.
+        socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
+    """
+    return Redis(
+        host=settings.redis_host,
+        port=settings.redis_port,
+        username=settings.redis_username,
+        password=settings.redis_password,
+        ssl=settings.redis_tls,
+        ssl_ca_certs=settings.redis_tls_ca,
+        socket_timeout=socket_timeout_s,
+        socket_connect_timeout=socket_timeout_s,
+        socket_keepalive=True,
+        socket_keepalive_options=_give_up_on_unacknowledged_data(socket_timeout_s),
+        retry=Retry(NoBackoff(), retries),
+        protocol=2,
+        driver_info=None,  # spares the round trips and the permission of CLIENT SETINFO
+        encoding_errors="replace",
+        decode_responses=True,
+    )
+
+
+def _give_up_on_unacknowledged_data(after_s: float) -> dict[int, int]:
+    """Keep the kernel from delivering a request after its sender has given it up (tcp(7), TCP_USER_TIMEOUT)."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    return {} if option is None else {option: int(after_s * 1000)}
+
+
+def explain(error: BaseException, settings: Settings) -> str:
+    """Say in one line, to an operator, what went wrong with Redis and what to do."""
+    where = f"Redis at {settings.redis_address}"
+    if isinstance(error, AuthenticationError) or "NOAUTH" in str(error):
+        return f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
+    if isinstance(error, NoPermissionError):
+        return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"
+    if isinstance(error, SlowAnswerError | TimeoutError):
+        return f"{where} does not answer in time"
+    if isinstance(error, NoConnectionError | OSError):
+        return f"no connection to {where} ({printable(error, 120)})"
+    return f"{where} reports an error: {printable(error)}"
+
+
+class RedisLink:
+    """Keeps Redis calls within their caller's patience, and knows whether Redis can be reached.
+
+    All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
+    anew and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
+    """
+
+    def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
+        """Start trying to reach Redis.
+
+        Args:
+            settings: where Redis is.
+            check: run whenever Redis has come (back) into reach, before anything else; raises a `RedisError`
+                if Redis cannot be worked with.
+        """
+        self.redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
+        self._settings = settings
+        self._check = check
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._problem: str | None = "not yet connected"
+        self._closing = threading.Event()
+        threading.Thread(target=self._work, name="redis", daemon=True).start()
+
+    def __repr__(self) -> str:
+        return f"<RedisLink {self._settings.redis_address}: {self._problem or 'in service'}>"
+
+    @property
+    def in_service(self) -> bool:
+        """Whether Redis answered when it was last asked."""
+        return self._problem is None
+
+    def call(self, command: Callable[[], _Answer]) -> _Answer:
+        """Run the command in the link's thread and return its answer.
+
+        Raises:
+            Unavailable: there was no usable answer within `PATIENCE_S`. The command may have been carried out, or
+                may yet be, within about as long again.
+        """
+        future: Future[_Answer] = Future()
+        self._jobs.put((future, command))
+        try:
+            return future.result(PATIENCE_S)
+        except TimeoutError as error:
+            future.cancel()
+            self.redis.connection_pool.disconnect()
+            self._leave_service(error)
+            raise Unavailable(explain(error, self._settings)) from error
+        except (RedisError, OSError) as error:
+            raise Unavailable(explain(error, self._settings)) from error
+
+    def close(self) -> None:
+        """Let the connection go; calls made from now on fail."""
+        self._closing.set()
+        self.redis.connection_pool.disconnect()
+
+    def _work(self) -> None:
+        retry_s = FIRST_RETRY_S
+        pause_s = 0.0
+        while not self._closing.is_set():
+            try:
+                future, command = self._jobs.get(timeout=pause_s)
+            except queue.Empty:
+                future, command = Future(), self.redis.ping
+            if future.set_running_or_notify_cancel():
+                self._carry_out(future, command)
+            pause_s = CHECK_INTERVAL_S if self.in_service else retry_s
+            retry_s = FIRST_RETRY_S if self.in_service else min(retry_s * 2, LONGEST_RETRY_S)
+
+    def _carry_out(self, future: "Future[Any]", command: Callable[[], Any]) -> None:
+        try:
+            if not self.in_service:
+                self._enter_service()
+            future.set_result(command())
+        except ResponseError as error:  # the line is sound; what was asked for is not
+            future.set_exception(error)
+        except (RedisError, OSError) as error:
+            self._leave_service(error)
+            future.set_exception(error)
+        except Exception as error:
+            future.set_exception(error)
+
+    def _enter_service(self) -> None:
+        try:
+            self._check(self.redis)
+        except ResponseError as error:
+            self._leave_service(error)
+            raise
+        self._problem = None
+        _logger.info("connected to Redis at %s", self._settings.redis_address)
+
+    def _leave_service(self, error: Exception) -> None:
+        problem = explain(error, self._settings)
+        if problem != self._problem and not self._closing.is_set():
+            _logger.error("%s", problem)
+        self._problem = problem

@@ -1,0 +1,92 @@
+"""The settings: environment variables, read once when a program starts."""
+
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from common.text import printable
+
+PREFIX = "TRANSIT_PASS_DEMO_"
+
+DESCRIPTIONS = {
+    "REDIS_HOST": "the Redis server's name or address (127.0.0.1)",
+    "REDIS_PORT": "its port (6379)",
+    "REDIS_USERNAME": "the user to log in as (Redis's default user)",
+    "REDIS_PASSWORD": "the password (none)",
+    "REDIS_TLS": "yes: talk TLS to the server (no)",
+    "REDIS_TLS_CA": "a file of certificates to trust (the system's)",
+    "DEVICE": "this device's name in the events (program and host name)",
+    "AUDIO_OUTPUT": "mpg123's output module (alsa)",
+    "JOURNAL_LENGTH": "about how many events the journal keeps (100000)",
+}
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names the variable and says what it takes."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where Redis is and how this device presents itself."""
+
+    device: str
+    redis_host: str = "127.0.0.1"
+    redis_port: int = 6379
+    redis_username: str | None = None
+    redis_password: str | None = field(default=None, repr=False)
+    redis_tls: bool = False
+    redis_tls_ca: str | None = None
+    audio_output: str = "alsa"
+    journal_length: int = 100_000
+
+    @property
+    def redis_address(self) -> str:
+        """The server as `host:port`."""
+        return f"{self.redis_host}:{self.redis_port}"
+
+    @classmethod
+    def from_environment(cls, program: str, environment: Mapping[str, str]) -> "Settings":
+        """Read the settings of `program`.
+
+        An empty variable counts as one that is not set.
+
+        Raises:
+            SettingsError: a variable has a value that cannot be used.
+        """
+        values = {
+            "device": f"{program}-{socket.gethostname()}",
+            **{
+                name.lower(): _checked(name, environment[PREFIX + name])
+                for name in DESCRIPTIONS
+                if environment.get(PREFIX + name)
+            },
+        }
+        return cls(**values)  # type: ignore[arg-type]  # each value has been checked by its own rule
+
+
+def help_text() -> str:
+    """Describe every variable, a line each."""
+    width = max(map(len, DESCRIPTIONS))
+    lines = [f"  {PREFIX}{name:<{width}}  {description}" for name, description in DESCRIPTIONS.items()]
+    return "\n".join(["settings (environment variables):", *lines])
+
+
+def _checked(name: str, value: str) -> object:
+    pattern, meaning, convert = _RULES.get(name, _TEXT)
+    if not re.fullmatch(pattern, value, re.ASCII) or not value.isprintable():
+        raise SettingsError(f"{PREFIX}{name} takes {meaning}, not {printable(value, 40)!r}")
+    return convert(value)
+
+
+_Rule = tuple[str, str, Callable[[str], object]]
+
+_TEXT: _Rule = (r"(?s).+", "printable text", str)
+_PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_RULES: dict[str, _Rule] = {
+    "REDIS_PORT": (_PORTS, "a port from 1 to 65535", int),
+    "REDIS_TLS": ("yes|no", "yes or no", "yes".__eq__),
+    "DEVICE": (r"(?s).{1,64}", "a printable name of at most 64 characters", str),
+    "AUDIO_OUTPUT": (r"[\w,-]+", "an output module of mpg123, such as alsa or pulse", str),
+    "JOURNAL_LENGTH": (r"0*[1-9]\d{0,11}", "a number of events, at least 1", int),
+}
