@@ -1,0 +1,234 @@
+"""The MFRC522 card reader: which card is on it, and when a card has been presented.
+
+Datasheet: MFRC522, rev. 3.9. Standard: ISO/IEC 14443-3, type A.
+"""
+
+import logging
+import time
+
+from mfrc522 import MFRC522
+
+from common.cards import Card
+
+try:
+    import RPi.GPIO as GPIO
+except RuntimeError as error:  # so it refuses on a machine that is no Pi
+    raise ImportError(str(error)) from error
+
+RESET_PIN = 25  # BCM. The package's own choice, 15, is the serial port's RXD.
+POLL_INTERVAL_S = 0.03
+PRESENTATION_END_S = 0.3
+REPAIR_INTERVAL_S = 0.5
+
+_SELECT_CODES = (0x93, 0x95, 0x97)  # SEL of cascade levels 1 to 3 (14443-3, table 8)
+_CASCADE_TAG = 0x88
+_UID_NOT_COMPLETE = 0x04  # in SAK (14443-3, table 9)
+
+_TIMER_IRQ = 0x01  # in ComIrqReg (datasheet 9.3.1.5)
+_IDLE_IRQ = 0x10
+_RECEIVER_IRQ = 0x20
+_ANTENNA_ON = 0x03  # in TxControlReg (datasheet 9.3.2.5)
+_MOST_WAITS = 20  # at a quarter of a millisecond; the longest exchange, SELECT and SAK, takes 1.2 ms
+_WAIT_S = 0.00025
+
+_logger = logging.getLogger(__name__)
+
+
+class ReaderMissingError(OSError):
+    """There is no way to a reader on this machine; the message says what to do."""
+
+
+class UnreadableError(Exception):
+    """Something answers, but not as one card alone would."""
+
+
+class Driver(MFRC522):
+    """The package's driver, mended where it is wrong, and taught to read UIDs of every length.
+
+    Its wait for an answer takes no notice of the chip's timer and polls on for 2,000 reads. Here the timer ends the
+    wait after a millisecond, and the wait sleeps between its reads.
+    """
+
+    def __init__(self) -> None:
+        GPIO.setmode(GPIO.BCM)
+        super().__init__(bus=0, device=0, pin_rst=RESET_PIN)
+
+    def MFRC522_Init(self) -> None:  # noqa: N802  # the package's name
+        """Configure the chip, with a timer that runs for 1 ms from the end of every transmission."""
+        super().MFRC522_Init()
+        # 13.56 MHz / (2 x 169 + 1) = 40 kHz, 40 periods (datasheet 8.5). A card answers after 0.09 ms.
+        self.Write_MFRC522(self.TModeReg, 0x80)
+        self.Write_MFRC522(self.TPrescalerReg, 169)
+        self.Write_MFRC522(self.TReloadRegH, 0)
+        self.Write_MFRC522(self.TReloadRegL, 39)
+
+    def MFRC522_ToCard(self, command: int, sendData: list[int]) -> tuple[int, list[int], int]:  # noqa: N802, N803
+        """Send a frame and receive the answer: a status, its bytes and its number of bits."""
+        self._waits_left = _MOST_WAITS
+        status, answer, bits = super().MFRC522_ToCard(command, sendData)
+        self._silent = status == self.MI_NOTAGERR
+        return status, answer, bits
+
+    def Read_MFRC522(self, addr: int) -> int:  # noqa: N802
+        """Read a register; while an answer is awaited, ComIrqReg shows a run-out timer as the end of the command."""
+        value: int = super().Read_MFRC522(addr)
+        if addr != self.CommIrqReg or value & (_RECEIVER_IRQ | _IDLE_IRQ):
+            return value
+        self._waits_left -= 1
+        if value & _TIMER_IRQ or self._waits_left <= 0:
+            return value | _TIMER_IRQ | _IDLE_IRQ
+        time.sleep(_WAIT_S)
+        return value
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether a chip answers, and with its field on: one that was reset in between has it off."""
+        version = self.Read_MFRC522(self.VersionReg)
+        return version not in {0x00, 0xFF} and self.Read_MFRC522(self.TxControlReg) & _ANTENNA_ON == _ANTENNA_ON
+
+    def restart(self) -> None:
+        """Reset the chip by its pin and configure it anew."""
+        GPIO.output(RESET_PIN, 0)
+        time.sleep(0.001)
+        GPIO.output(RESET_PIN, 1)
+        time.sleep(0.005)  # the oscillator's start-up (datasheet 8.8.2)
+        self.MFRC522_Init()
+
+    def read_uid(self) -> bytes | None:
+        """Return the UID of the one card in the field, or None if the field is empty.
+
+        The card is halted afterwards, and so answers the wake-up of the next call.
+
+        Raises:
+            UnreadableError: several cards answer, or one that leaves or does not keep to the standard.
+        """
+        status, _ = self.MFRC522_Request(self.PICC_REQALL)
+        if status != self.MI_OK:
+            if self._silent:
+                return None
+            raise UnreadableError
+        uid = b""
+        for code in _SELECT_CODES:
+            part = self._resolve_collisions(code)
+            sak = self._select(code, part)
+            is_complete = not sak & _UID_NOT_COMPLETE
+            if is_complete == (part[0] == _CASCADE_TAG):
+                raise UnreadableError
+            if is_complete:
+                self._halt()
+                return uid + part[:4]
+            uid += part[1:4]
+        raise UnreadableError
+
+    def close(self) -> None:
+        """Let go of the SPI bus and of the reset pin, and of no other pin."""
+        self.spi.close()
+        GPIO.cleanup(RESET_PIN)
+
+    def _resolve_collisions(self, code: int) -> bytes:
+        """Return the four bytes of this cascade level and their check byte, which the package checks."""
+        self.PICC_ANTICOLL = code
+        status, part = self.MFRC522_Anticoll()
+        if status != self.MI_OK:
+            raise UnreadableError
+        return bytes(part)
+
+    def _select(self, code: int, part: bytes) -> int:
+        """Select the card and return its SAK; the package's own method cannot tell a SAK of 0 from a failure."""
+        status, answer, bits = self.MFRC522_ToCard(self.PCD_TRANSCEIVE, self._with_crc([code, 0x70, *part]))
+        if status != self.MI_OK or bits != 24 or answer != self._with_crc(answer[:1]):
+            raise UnreadableError
+        return answer[0]
+
+    def _halt(self) -> None:
+        self.MFRC522_ToCard(self.PCD_TRANSCEIVE, self._with_crc([self.PICC_HALT, 0]))
+
+    def _with_crc(self, frame: list[int]) -> list[int]:
+        return [*frame, *self.CalulateCRC(frame)]
+
+
+class CardReader:
+    """Tells presentations: a card is presented once, however long it rests, until it has been away for 300 ms.
+
+    A card that lies on the reader from the start has not been presented: its tap may have been counted before this
+    program was started anew. Neither has one that the reader finds again when it comes back from a fault.
+    """
+
+    def __init__(self) -> None:
+        """Open the reader.
+
+        Raises:
+            ReaderMissingError: this machine has no SPI bus, or does not let this user have it.
+        """
+        self._resting: Card | None = None
+        self._empty_since: float | None = None
+        self._fault: str | None = None
+        self._next_repair = 0.0
+        try:
+            self._driver = Driver()
+        except FileNotFoundError as error:
+            raise ReaderMissingError("no SPI bus: switch it on with 'sudo raspi-config nonint do_spi 0'") from error
+        except PermissionError as error:
+            raise ReaderMissingError("no access to the SPI bus: add this user to the groups spi and gpio") from error
+        self.poll()
+
+    def __repr__(self) -> str:
+        return f"<CardReader: {self._fault or self._resting or 'empty'}>"
+
+    @property
+    def in_service(self) -> bool:
+        """Whether the reader answers."""
+        return self._fault is None
+
+    def poll(self) -> Card | None:
+        """Look once; return the card if its presentation begins with this look. A broken reader shows no cards."""
+        try:
+            if not self._is_in_order():
+                return None
+            uid = self._driver.read_uid()
+        except UnreadableError:
+            self._empty_since = None
+            return None
+        except OSError as error:
+            self._report_fault(f"the card reader's bus fails: {error}")
+            return None
+        return self._presented(Card(uid) if uid else None)
+
+    def close(self) -> None:
+        """Let go of the reader."""
+        self._driver.close()
+
+    def _presented(self, card: Card | None) -> Card | None:
+        if card is None:
+            now = time.monotonic()
+            self._empty_since = self._empty_since or now
+            if now - self._empty_since >= PRESENTATION_END_S:
+                self._resting = None
+            return None
+        self._empty_since = None
+        if card == self._resting:
+            return None
+        self._resting = card
+        return card
+
+    def _is_in_order(self) -> bool:
+        if self._fault is None:
+            if self._driver.is_ready:
+                return True
+            self._report_fault("the card reader does not answer: check its wiring")
+        if time.monotonic() < self._next_repair:
+            return False
+        self._next_repair = time.monotonic() + REPAIR_INTERVAL_S
+        self._driver.restart()
+        if not self._driver.is_ready:
+            return False
+        _logger.info("the card reader answers again")
+        self._fault = None
+        return True
+
+    def _report_fault(self, fault: str) -> None:
+        self._empty_since = None
+        self._next_repair = time.monotonic()
+        if fault != self._fault:
+            _logger.error("%s", fault)
+        self._fault = fault

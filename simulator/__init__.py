@@ -1,0 +1,1 @@
+"""Machines that stand where Raspberry Pis would, and the hands, eyes and ears of those who use them."""

@@ -1,0 +1,126 @@
+"""The Raspberry Pi's board: its pins, the reader wired to it, and the line to the physical world around it."""
+
+import contextlib
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterable
+from enum import Enum, auto
+from functools import cache
+from typing import Any
+
+from simulator.virtual_pi.cards import parse_card
+from simulator.virtual_pi.chip import Mfrc522
+
+RESET_PIN = 25
+PINS = range(28)  # BCM numbers on the 40-pin header
+_SLEEP_OVERHEAD_S = 100e-6  # how late a sleep may end; what is left is waited out
+
+
+class Pull(Enum):
+    """The resistor of an input."""
+
+    NONE = auto()
+    DOWN = auto()
+    UP = auto()
+
+
+class Board:
+    """Pins by their BCM number, and an MFRC522 on SPI bus 0, device 0, its NRSTPD on GPIO 25.
+
+    A pressed button connects its pin to ground. The module pulls NRSTPD up where the Pi does not drive it.
+    """
+
+    def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0) -> None:
+        """Connect to the station at this Unix socket and take over the state of its world."""
+        self.reader = Mfrc522()
+        self._spi_transfer_s = spi_transfer_s
+        self._lock = threading.RLock()
+        self._outputs: dict[int, bool] = {}
+        self._pulls = dict.fromkeys(PINS, Pull.NONE)
+        self._pressed: frozenset[int] = frozenset()
+        self._socket: socket.socket | None = None
+        if station:
+            with contextlib.suppress(OSError):
+                self._connect(station)
+
+    def transfer(self, mosi: list[int]) -> list[int]:
+        """Carry out an SPI transfer, in no less time than the one set."""
+        if not self._spi_transfer_s:
+            return self.reader.exchange(mosi)
+        done_at = time.monotonic() + self._spi_transfer_s
+        miso = self.reader.exchange(mosi)
+        while (left := done_at - time.monotonic()) > 0:
+            time.sleep(max(0.0, left - _SLEEP_OVERHEAD_S))
+        return miso
+
+    def is_output(self, pin: int) -> bool:
+        """Tell whether the Pi drives this pin."""
+        return pin in self._outputs
+
+    def level(self, pin: int) -> bool:
+        """Return the level of a pin, whoever drives it; one that nothing drives reads low."""
+        driven = self._outputs.get(pin)
+        if driven is not None:
+            return driven
+        return pin not in self._pressed and self._pulls[pin] is Pull.UP
+
+    def drive(self, pin: int, level: bool) -> None:
+        """Make a pin an output of this level."""
+        with self._lock:
+            before = self._outputs.get(pin, False)
+            self._outputs[pin] = level
+            self._output_changed(pin, before, level)
+
+    def release(self, pin: int, pull: Pull = Pull.NONE) -> None:
+        """Make a pin an input."""
+        with self._lock:
+            before = self._outputs.pop(pin, False)
+            self._pulls[pin] = pull
+            self._output_changed(pin, before, False)
+
+    def _output_changed(self, pin: int, before: bool, level: bool) -> None:
+        if pin == RESET_PIN:
+            self.reader.set_nrstpd(self._outputs.get(pin, True))
+        elif level != before:
+            self._report("lit" if level else "dark", pin)
+
+    def _connect(self, station: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(station)
+        self._report("started", os.getpid())
+        lines = self._socket.makefile("r", encoding="utf-8")
+        self._obey(json.loads(lines.readline()))
+        threading.Thread(target=self._listen, args=(lines,), name="virtual Pi", daemon=True).start()
+
+    def _listen(self, lines: Iterable[str]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            for line in lines:
+                self._obey(json.loads(line))
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        """Take over the physical state, or answer a request for the number of SPI transfers."""
+        if "cards" in message:
+            self._pressed = frozenset(message["pressed"])
+            if message["floating_miso"] is None:
+                self.reader.plug_in()
+            else:
+                self.reader.unplug(message["floating_miso"])
+            self.reader.place(map(parse_card, message["cards"]))
+        else:
+            self._report("transfers", self.reader.transfers)
+
+    def _report(self, kind: str, what: int) -> None:
+        line = json.dumps({"kind": kind, "what": what, "at": time.monotonic()}) + "\n"
+        if self._socket:
+            with contextlib.suppress(OSError):  # nobody looks or listens any more
+                self._socket.send(line.encode(), socket.MSG_DONTWAIT)
+
+
+@cache
+def the_board() -> Board:
+    """Return this process's board, made by the environment when it is first asked for."""
+    microseconds = float(os.environ.get("VIRTUAL_PI_SPI_MICROSECONDS") or 0)
+    return Board(os.environ.get("VIRTUAL_PI_SOCKET"), microseconds / 1e6)

@@ -1,0 +1,77 @@
+"""Stands in for spidev 3.6 on a virtual Pi: what it offers of full-duplex transfers, with its errors."""
+
+import errno
+import os
+from collections.abc import MutableSequence, Sequence
+
+from simulator.virtual_pi.board import the_board
+
+_TRANSFER_MAX = 4096
+
+
+class SpiDev:
+    """A connection to an SPI device. Only bus 0, device 0 exists."""
+
+    __slots__ = ("_open", "bits_per_word", "cshigh", "loop", "lsbfirst", "max_speed_hz", "mode", "no_cs", "threewire")
+
+    def __init__(self, bus: int | None = None, client: int | None = None) -> None:
+        self._open = False
+        self.mode = 0
+        self.bits_per_word = 8
+        self.max_speed_hz = 125_000_000
+        self.cshigh = self.loop = self.lsbfirst = self.no_cs = self.threewire = False
+        if bus is not None and client is not None:
+            self.open(bus, client)
+
+    def open(self, bus: int, device: int) -> None:
+        """Connect to /dev/spidev<bus>.<device>."""
+        if (bus, device) != (0, 0):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        the_board()
+        self._open = True
+
+    def close(self) -> None:
+        """Disconnect; a second time does nothing."""
+        self._open = False
+
+    def xfer2(
+        self, values: MutableSequence[int], speed_hz: int = 0, delay_usecs: int = 0, bits_per_word: int = 8
+    ) -> Sequence[int]:
+        """Exchange bytes with chip select held; a list is overwritten with what was received, and returned."""
+        sent = _octets(values)
+        if not self._open:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        received = the_board().transfer(sent)
+        if isinstance(values, tuple):
+            return tuple(received)
+        values[:] = received
+        return values
+
+    xfer = xfer2
+
+    def writebytes(self, values: Sequence[int]) -> None:
+        """Send bytes; what is received is dropped."""
+        self.xfer2(list(values))
+
+    def readbytes(self, length: int) -> list[int]:
+        """Receive bytes while zeros are sent."""
+        return list(self.xfer2([0] * length))
+
+    def __enter__(self) -> "SpiDev":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _octets(values: Sequence[int]) -> list[int]:
+    if not isinstance(values, Sequence):
+        raise TypeError("Argument must be a sequence")
+    if not values:
+        raise TypeError("Empty argument list.")
+    if len(values) > _TRANSFER_MAX:
+        raise OverflowError(f"Argument list size exceeds {_TRANSFER_MAX} bytes.")
+    try:
+        return [value & 0xFF for value in values]
+    except TypeError:
+        raise TypeError(f"Non-Int/Long value in arguments: {values!r}.") from None

@@ -1,0 +1,290 @@
+"""The physical world around one virtual Pi: what hands do to it, and what eyes and ears get from it."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from simulator.virtual_pi.cards import AnyCard
+
+_HERE = Path(__file__).resolve().parent
+_REPOSITORY = _HERE.parent.parent
+_LAST = 8
+
+
+class Kind(StrEnum):
+    """What can be observed; `what` in an observation is a BCM pin, a clip's name or a process id."""
+
+    LIT = "lit"
+    DARK = "dark"
+    SOUND_BEGAN = "sound began"
+    SOUND_ENDED = "sound ended"
+    STARTED = "started"
+    GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Something seen or heard.
+
+    Args:
+        kind: what happened.
+        what: the BCM pin, the clip's name, or the id of the process that started or is gone.
+        at: when, in seconds of CLOCK_MONOTONIC (`time.monotonic()`).
+        detail: of a sound, the output module.
+    """
+
+    kind: Kind
+    what: int | str
+    at: float
+    detail: str = ""
+
+
+class VirtualPi:
+    """One Raspberry Pi's surroundings: cards, buttons, lamps, sounds. Any thread may use it.
+
+    What lies on the reader or is held down stays so when the program is started anew. When a program ends, however
+    it ends, its lamps are dark.
+
+    Args:
+        listener: called with every observation, in order; it must not block.
+    """
+
+    def __init__(self, listener: Callable[[Observation], None] | None = None) -> None:
+        self._listener = listener
+        self._changed = threading.Condition(threading.RLock())
+        self._cards: list[AnyCard] = []
+        self._pressed: set[int] = set()
+        self._floating_miso: int | None = None
+        self._boards: list[socket.socket] = []
+        self._lit: dict[socket.socket, set[int]] = {}
+        self._sounding: dict[socket.socket, str] = {}
+        self._transfers: list[int] = []
+        self._observations: list[Observation] = []
+        self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
+        self._address = str(self._folder / "station")
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(self._address)
+        self._listening.listen()
+        threading.Thread(target=self._accept, name="station", daemon=True).start()
+
+    def __enter__(self) -> "VirtualPi":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave; programs that are connected go on without a world."""
+        with contextlib.suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        with self._changed:
+            for connection in self._boards:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return the environment, by default this process's own, with all that makes a program run on this Pi."""
+        given = os.environ if base is None else base
+        python_path = [str(_HERE / "stand_ins"), str(_REPOSITORY), *_entries(given.get("PYTHONPATH"))]
+        return {
+            **given,
+            "PYTHONPATH": os.pathsep.join(python_path),
+            "PATH": os.pathsep.join([str(_HERE / "bin"), *_entries(given.get("PATH"))]),
+            "VIRTUAL_PI_SOCKET": self._address,
+            "VIRTUAL_PI_PYTHON": sys.executable,
+        }
+
+    # ------------------------------------------------------------------ hands
+
+    def lay(self, *cards: AnyCard) -> None:
+        """Lay cards or phones on the reader, all at the same moment."""
+        with self._changed:
+            self._cards += [card for card in cards if card not in self._cards]
+            self._tell_all()
+
+    def lift(self, card: AnyCard) -> None:
+        """Take it away again.
+
+        Raises:
+            ValueError: it is not there.
+        """
+        with self._changed:
+            self._cards.remove(card)
+            self._tell_all()
+
+    def press(self, pin: int) -> None:
+        """Press the button at this BCM pin, and keep it down."""
+        with self._changed:
+            self._pressed.add(pin)
+            self._tell_all()
+
+    def release(self, pin: int) -> None:
+        """Let go of the button."""
+        with self._changed:
+            self._pressed.discard(pin)
+            self._tell_all()
+
+    def unplug_reader(self, floating_miso: int = 0x00) -> None:
+        """Pull the reader's wires; the program then reads nothing but this byte, 0x00 or 0xFF."""
+        with self._changed:
+            self._floating_miso = floating_miso
+            self._tell_all()
+
+    def plug_in_reader(self) -> None:
+        """Put the reader's wires on again; it comes back as after power-on."""
+        with self._changed:
+            self._floating_miso = None
+            self._tell_all()
+
+    # ------------------------------------------------------------------ eyes and ears
+
+    @property
+    def lit(self) -> frozenset[int]:
+        """The BCM numbers of the output pins that are high, the reader's reset line aside."""
+        with self._changed:
+            return frozenset().union(*self._lit.values())
+
+    @property
+    def sounding(self) -> frozenset[str]:
+        """The names of the clips that play."""
+        with self._changed:
+            return frozenset(self._sounding.values())
+
+    @property
+    def running(self) -> bool:
+        """Whether a program is connected."""
+        with self._changed:
+            return bool(self._boards)
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        """All there was to see and to hear, in order."""
+        with self._changed:
+            return tuple(self._observations)
+
+    def wait_for(self, predicate: Callable[["VirtualPi"], bool], seconds: float) -> None:
+        """Wait until the predicate holds; it is tried at every observation.
+
+        Raises:
+            TimeoutError: it did not hold in time; tells what is to be seen and the last observations.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: predicate(self), seconds):
+                raise TimeoutError(f"not within {seconds:g} s: {self!r}")
+
+    def spi_transfers(self, deadline_s: float = 1.0) -> int:
+        """Return how many SPI transfers the running program has made.
+
+        Raises:
+            TimeoutError: no program is running, or it does not answer in time.
+        """
+        with self._changed:
+            self._transfers.clear()
+            self._send_all({"request": "transfers"})
+            if not self._changed.wait_for(lambda: bool(self._transfers), deadline_s):
+                raise TimeoutError(f"no answer within {deadline_s:g} s: {self!r}")
+            return self._transfers[0]
+
+    def __repr__(self) -> str:
+        with self._changed:
+            last = "; ".join(
+                f"{each.kind} {each.what} {time.monotonic() - each.at:.3f} s ago"
+                for each in self._observations[-_LAST:]
+            )
+            return (
+                f"<VirtualPi running={self.running} lit={sorted(self.lit)} sounding={sorted(self.sounding)}"
+                f" cards={[str(card) for card in self._cards]} pressed={sorted(self._pressed)}"
+                f" reader={'plugged in' if self._floating_miso is None else 'unplugged'} last: {last or 'nothing'}>"
+            )
+
+    # ------------------------------------------------------------------ wires
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._serve, args=(connection,), name="virtual Pi", daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        process: int | str = ""
+        with connection, connection.makefile("r", encoding="utf-8") as lines:
+            with contextlib.suppress(OSError, ValueError):
+                for line in lines:
+                    message = json.loads(line)
+                    if message["kind"] == Kind.STARTED:
+                        process = message["what"]
+                    with self._changed:
+                        self._take(connection, message)
+                        self._changed.notify_all()
+            with self._changed:
+                self._hang_up(connection, process)
+                self._changed.notify_all()
+
+    def _take(self, connection: socket.socket, message: dict[str, Any]) -> None:
+        if message["kind"] == "transfers":
+            self._transfers.append(message["what"])
+            return
+        observation = Observation(Kind(message["kind"]), message["what"], message["at"], message.get("detail", ""))
+        match observation.kind, observation.what:
+            case Kind.STARTED, _:
+                self._boards.append(connection)
+                self._lit[connection] = set()
+                self._send(connection, self._state())
+            case Kind.LIT, int(pin):
+                self._lit[connection].add(pin)
+            case Kind.DARK, int(pin):
+                self._lit[connection].discard(pin)
+            case Kind.SOUND_BEGAN, str(clip):
+                self._sounding[connection] = clip
+        self._observe(observation)
+
+    def _hang_up(self, connection: socket.socket, process: int | str) -> None:
+        """A process is gone: its pins are inputs again, its sound is over."""
+        now = time.monotonic()
+        for pin in sorted(self._lit.pop(connection, ())):
+            self._observe(Observation(Kind.DARK, pin, now))
+        if connection in self._sounding:
+            self._observe(Observation(Kind.SOUND_ENDED, self._sounding.pop(connection), now))
+        if connection in self._boards:
+            self._boards.remove(connection)
+            self._observe(Observation(Kind.GONE, process, now))
+
+    def _observe(self, observation: Observation) -> None:
+        self._observations.append(observation)
+        if self._listener:
+            self._listener(observation)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "cards": [str(card) for card in self._cards],
+            "pressed": sorted(self._pressed),
+            "floating_miso": self._floating_miso,
+        }
+
+    def _tell_all(self) -> None:
+        self._send_all(self._state())
+
+    def _send_all(self, message: dict[str, Any]) -> None:
+        for connection in self._boards:
+            self._send(connection, message)
+
+    def _send(self, connection: socket.socket, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            connection.sendall(json.dumps(message).encode() + b"\n")
+
+
+def _entries(path: str | None) -> list[str]:
+    return path.split(os.pathsep) if path else []
