@@ -1,0 +1,1 @@
+"""The entry gate: one tap, one entry."""

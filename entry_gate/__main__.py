@@ -1,0 +1,27 @@
+"""Run the entry gate: `python -m entry_gate`."""
+
+from contextlib import ExitStack, closing
+
+from common.audio import Speaker
+from common.daemon import run
+from common.pass_store import TO_USE, PassStore
+from common.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Wire the gate together and let it run."""
+    from common.card_reader import CardReader
+    from entry_gate.gate import Gate
+    from entry_gate.traffic_light import TrafficLight
+
+    with ExitStack() as cleanup:
+        speaker = Speaker(settings.audio_output)
+        cleanup.callback(speaker.stop)
+        reader = cleanup.enter_context(closing(CardReader()))
+        store = cleanup.enter_context(closing(PassStore(settings, needs=TO_USE)))
+        light = cleanup.enter_context(closing(TrafficLight()))
+        Gate(reader, store, light, speaker).run()
+
+
+if __name__ == "__main__":
+    run("entry-gate", "Lets riders in: one tap of a card takes one entry from its pass.", main)

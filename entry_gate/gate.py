@@ -1,0 +1,80 @@
+"""The gate: what happens between a card's tap and the light."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from common.audio import Speaker
+from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.cards import Card
+from common.pass_store import PassStore, new_id
+from common.passes import UseOutcome
+from common.redis_link import Unavailable
+from entry_gate.traffic_light import Signal, TrafficLight
+
+SAME_TAP_S = 2.0
+PENDING_S = 60.0
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Tap:
+    """A card's tap: pending until Redis has answered."""
+
+    id: str = field(default_factory=new_id)
+    made_at: float = field(default_factory=time.monotonic)
+    answered_at: float | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the same card, presented now, still makes the same tap."""
+        now = time.monotonic()
+        if self.answered_at is None:
+            return now - self.made_at < PENDING_S
+        return now - self.answered_at < SAME_TAP_S
+
+
+class Gate:
+    """Lets riders in, one entry for one tap."""
+
+    def __init__(self, reader: CardReader, store: PassStore, light: TrafficLight, speaker: Speaker) -> None:
+        self._reader = reader
+        self._store = store
+        self._light = light
+        self._speaker = speaker
+        self._taps: dict[Card, Tap] = {}
+
+    def run(self) -> None:
+        """Serve riders for ever."""
+        while True:
+            card = self._reader.poll()
+            if card:
+                self.serve(card)
+            self._light.refresh(in_service=self._reader.in_service and self._store.in_service)
+            time.sleep(POLL_INTERVAL_S)
+
+    def serve(self, card: Card) -> None:
+        """Decide about a card that has been presented, then show it, then sound it."""
+        tap = self._tap_of(card)
+        if tap.answered_at is not None:
+            return
+        try:
+            outcome = self._store.use(card.serial_number, tap.id)
+        except Unavailable as error:
+            self._light.give(Signal.UNANSWERED)
+            self._speaker.play("out-of-service")
+            _logger.warning("%s: no answer, no entry: %s", card, error)
+            return
+        if outcome is UseOutcome.GRANTED:
+            self._light.give(Signal.GRANTED)
+            self._speaker.play("access-granted")
+        else:
+            self._light.give(Signal.DENIED)
+            self._speaker.play("access-denied")
+        tap.answered_at = time.monotonic()
+        _logger.info("%s: %s", card, outcome)
+
+    def _tap_of(self, card: Card) -> Tap:
+        self._taps = {known: tap for known, tap in self._taps.items() if tap.is_live}
+        return self._taps.setdefault(card, Tap())

@@ -1,0 +1,84 @@
+"""The gate's traffic light, which shows each aspect for its time without keeping anyone waiting."""
+
+import time
+from enum import Enum, IntEnum
+
+import RPi.GPIO as GPIO
+
+
+class Lamp(IntEnum):
+    """The lamps, by their BCM pins; high is lit."""
+
+    RED = 19
+    YELLOW = 13
+    GREEN = 26
+
+
+CLOSED = frozenset({Lamp.RED})
+OPEN = frozenset({Lamp.GREEN})
+OUT_OF_SERVICE = frozenset({Lamp.RED, Lamp.YELLOW})
+DARK: frozenset[Lamp] = frozenset()
+
+FLASH_S = 0.5
+
+
+class Signal(Enum):
+    """What the light says to the rider who tapped last."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNANSWERED = "unanswered"
+
+    def lamps(self, age_s: float) -> frozenset[Lamp]:
+        """Return the lamps that are lit when the signal is this old."""
+        match self:
+            case Signal.GRANTED:
+                return OPEN
+            case Signal.DENIED:
+                return CLOSED if age_s % (2 * FLASH_S) < FLASH_S else DARK
+            case Signal.UNANSWERED:
+                return OUT_OF_SERVICE
+
+
+DURATION_S = {Signal.GRANTED: 5.0, Signal.DENIED: 4 * 2 * FLASH_S, Signal.UNANSWERED: 2.0}
+
+
+class TrafficLight:
+    """Three lamps: the signal for the last rider while it lasts, then closed, or out of service."""
+
+    def __init__(self) -> None:
+        GPIO.setmode(GPIO.BCM)
+        for lamp in Lamp:
+            GPIO.setup(lamp, GPIO.OUT)
+        self._signal: Signal | None = None
+        self._since = 0.0
+        self._lit: frozenset[Lamp] | None = None
+
+    def __repr__(self) -> str:
+        return f"<TrafficLight: {', '.join(sorted(lamp.name.lower() for lamp in self._lit or DARK)) or 'dark'}>"
+
+    def give(self, signal: Signal) -> None:
+        """Show the signal at once."""
+        self._signal, self._since = signal, time.monotonic()
+        self._light(signal.lamps(0.0))
+
+    def refresh(self, in_service: bool) -> None:
+        """Show what is due now; to be called often."""
+        age_s = time.monotonic() - self._since
+        if self._signal and age_s < DURATION_S[self._signal]:
+            self._light(self._signal.lamps(age_s))
+        else:
+            self._light(CLOSED if in_service else OUT_OF_SERVICE)
+
+    def close(self) -> None:
+        """Put all lamps out and let go of their pins."""
+        self._light(DARK)
+        for lamp in Lamp:
+            GPIO.cleanup(lamp)
+
+    def _light(self, lit: frozenset[Lamp]) -> None:
+        if lit == self._lit:
+            return
+        for lamp in sorted(Lamp, key=lit.__contains__):  # those that go out first: never red and green together
+            GPIO.output(lamp, lamp in lit)
+        self._lit = lit

@@ -1,0 +1,1 @@
+"""The sales terminal: tap, press the button of a pass, tap again."""

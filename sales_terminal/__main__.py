@@ -1,0 +1,27 @@
+"""Run the sales terminal: `python -m sales_terminal`."""
+
+from contextlib import ExitStack, closing
+
+from common.audio import Speaker
+from common.daemon import run
+from common.pass_store import TO_SELL, PassStore
+from common.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Wire the terminal together and let it run."""
+    from common.card_reader import CardReader
+    from sales_terminal.buttons import Buttons
+    from sales_terminal.terminal import SalesTerminal
+
+    with ExitStack() as cleanup:
+        speaker = Speaker(settings.audio_output)
+        cleanup.callback(speaker.stop)
+        reader = cleanup.enter_context(closing(CardReader()))
+        store = cleanup.enter_context(closing(PassStore(settings, needs=TO_SELL)))
+        buttons = cleanup.enter_context(closing(Buttons()))
+        SalesTerminal(reader, buttons, store, speaker).run()
+
+
+if __name__ == "__main__":
+    run("sales-terminal", "Sells passes: tap a card, press the button of a pass, tap the card again.", main)

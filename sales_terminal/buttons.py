@@ -1,0 +1,60 @@
+"""The terminal's three arcade buttons, one for each type of pass."""
+
+import time
+
+import RPi.GPIO as GPIO
+
+from common.passes import PassType
+
+PINS = {PassType.SINGLE_USE: 19, PassType.TEN_TRIP: 13, PassType.TWO_HOUR: 26}  # BCM; red, yellow, green
+DEBOUNCE_S = 0.02
+
+
+class _Contact:
+    """One button's contact, whose bounces are not taken for presses."""
+
+    def __init__(self, pin: int) -> None:
+        GPIO.setup(pin, GPIO.IN, pull_up_down=GPIO.PUD_UP)
+        self._pin = pin
+        self.forget()
+
+    def forget(self) -> None:
+        """Take a button that is down now for one that was down all along."""
+        self._was_low = self._is_down = self._is_low()
+        self._since = time.monotonic()
+
+    def is_pressed_now(self) -> bool:
+        """Sample the pin; return whether it has just settled at down."""
+        is_low, now = self._is_low(), time.monotonic()
+        if is_low != self._was_low:
+            self._was_low, self._since = is_low, now
+        if is_low == self._is_down or now - self._since < DEBOUNCE_S:
+            return False
+        self._is_down = is_low
+        return is_low
+
+    def _is_low(self) -> bool:
+        return not GPIO.input(self._pin)
+
+
+class Buttons:
+    """The choice of a pass. Polled: edge detection fails on kernels from 6.6 on."""
+
+    def __init__(self) -> None:
+        GPIO.setmode(GPIO.BCM)
+        self._contacts = {pass_type: _Contact(pin) for pass_type, pin in PINS.items()}
+
+    def forget(self) -> None:
+        """Start a new question: a button that is down already does not count until it has been released."""
+        for contact in self._contacts.values():
+            contact.forget()
+
+    def pressed(self) -> PassType | None:
+        """Sample the buttons, every 10 ms or so; return the choice if just one has been pressed."""
+        pressed = [pass_type for pass_type, contact in self._contacts.items() if contact.is_pressed_now()]
+        return pressed[0] if len(pressed) == 1 else None
+
+    def close(self) -> None:
+        """Let go of the pins."""
+        for pin in PINS.values():
+            GPIO.cleanup(pin)

@@ -1,0 +1,143 @@
+"""The sale: what happens between a card's first tap and the thank-you."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+
+from common.audio import Speaker
+from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.cards import Card
+from common.pass_store import PassStore, new_id
+from common.passes import PassType, SaleOutcome
+from common.redis_link import Unavailable
+from sales_terminal.buttons import Buttons
+
+CHOICE_S = 30.0
+CONFIRMATION_S = 30.0
+PENDING_S = 60.0
+BUTTON_INTERVAL_S = 0.01
+
+THANKS = {
+    PassType.SINGLE_USE: "thank-you-single-trip-pass",
+    PassType.TEN_TRIP: "thank-you-ten-trip-pass",
+    PassType.TWO_HOUR: "thank-you-two-hour-pass",
+}
+
+_logger = logging.getLogger(__name__)
+
+
+class SaleTimedOut(Exception):  # noqa: N818  # an end of a sale, not a fault
+    """The rider did not press a button, or did not tap again, in time."""
+
+
+class ReaderOutOfService(Exception):  # noqa: N818  # a state, told by the reader
+    """The card reader has stopped answering."""
+
+
+@dataclass(frozen=True)
+class Sale:
+    """A confirmed sale: pending until Redis has answered."""
+
+    pass_type: PassType
+    id: str = field(default_factory=new_id)
+    made_at: float = field(default_factory=time.monotonic)
+
+
+class SalesTerminal:
+    """Sells passes, at most one for a card."""
+
+    def __init__(self, reader: CardReader, buttons: Buttons, store: PassStore, speaker: Speaker) -> None:
+        self._reader = reader
+        self._buttons = buttons
+        self._store = store
+        self._speaker = speaker
+        self._pending: dict[Card, Sale] = {}
+
+    def run(self) -> None:
+        """Serve riders for ever."""
+        while True:
+            try:
+                self.serve(self._wait_for_card())
+            except ReaderOutOfService:
+                self._speaker.play("out-of-service")
+                self._wait_for_reader()
+
+    def serve(self, card: Card) -> None:
+        """Carry a sale from the first tap to its end."""
+        try:
+            ending = self._sell(card)
+        except SaleTimedOut:
+            ending = "sale-timed-out"
+        except Unavailable as error:
+            _logger.warning("%s: no answer, nothing is sold: %s", card, error)
+            ending = "out-of-service"
+        self._speaker.play(ending)
+        _logger.info("%s: %s", card, ending)
+
+    def _sell(self, card: Card) -> str:
+        """Return the prompt that ends the sale."""
+        if card.is_random:
+            return "card-not-supported"
+        if self._store.has_pass(card.serial_number):
+            return self._tell_holder(card)
+
+        self._speaker.play("select-a-pass")
+        pass_type = self._wait_for_button()
+
+        self._speaker.play("tap-card-to-confirm")
+        confirmation = self._wait_for_card(CONFIRMATION_S)
+        if confirmation != card:
+            return "mismatch-cancel"
+        return self._issue(card, Sale(pass_type))
+
+    def _issue(self, card: Card, sale: Sale) -> str:
+        self._pending[card] = sale
+        outcome = self._store.issue(card.serial_number, sale.pass_type, sale.id)
+        del self._pending[card]
+        return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else "card-already-has-pass"
+
+    def _tell_holder(self, card: Card) -> str:
+        """Finish the sale by which the card has its pass, if its answer was lost; else say that it has one."""
+        now = time.monotonic()
+        self._pending = {card: sale for card, sale in self._pending.items() if now - sale.made_at < PENDING_S}
+        sale = self._pending.get(card)
+        return self._issue(card, sale) if sale else "card-already-has-pass"
+
+    def _wait_for_card(self, limit_s: float | None = None) -> Card:
+        """Wait for a fresh presentation, cut the running prompt short and return the card."""
+        end = time.monotonic() + limit_s if limit_s else None
+        while not (card := self._look()):
+            _raise_after(end)
+            time.sleep(POLL_INTERVAL_S)
+        self._speaker.stop()
+        return card
+
+    def _wait_for_button(self) -> PassType:
+        """Wait for a press; meanwhile follow the card, so that a fresh presentation can be told later."""
+        self._buttons.forget()
+        end = time.monotonic() + CHOICE_S
+        while not (pass_type := self._buttons.pressed()):
+            _raise_after(end)
+            self._look()
+            time.sleep(BUTTON_INTERVAL_S)
+        return pass_type
+
+    def _wait_for_reader(self) -> None:
+        """Wait until the reader answers again; whoever presses a button meanwhile is told."""
+        self._buttons.forget()
+        while not self._reader.in_service:
+            self._reader.poll()
+            if self._buttons.pressed():
+                self._speaker.play("out-of-service")
+            time.sleep(BUTTON_INTERVAL_S)
+
+    def _look(self) -> Card | None:
+        card = self._reader.poll()
+        if not self._reader.in_service:
+            raise ReaderOutOfService
+        return card
+
+
+def _raise_after(end: float | None) -> None:
+    if end is not None and time.monotonic() > end:
+        raise SaleTimedOut

@@ -1,0 +1,1 @@
+"""The system monitor: everything that happens, as it happens."""
