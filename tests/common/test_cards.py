@@ -1,0 +1,28 @@
+"""Serial numbers."""
+
+import pytest
+
+from common.cards import Card
+
+
+@pytest.mark.parametrize(
+    ("uid", "serial_number"),
+    [
+        ("0a1b2c3d", "43405556992"),
+        ("00000000", "0"),
+        ("ffffffff", str(0xFFFFFFFF00)),
+        ("04a1b2c3d4e5f6", str(0x04A1B2C3D4E5F6)),
+        ("0401020304050607080a", str(0x0401020304050607080A)),
+    ],
+)
+def test_serial_number(uid: str, serial_number: str) -> None:
+    assert Card(bytes.fromhex(uid)).serial_number == serial_number
+
+
+def test_seven_byte_cards_that_share_a_cascade_level_are_two_cards() -> None:
+    assert Card(bytes.fromhex("04a1b2c3d4e5f6")) != Card(bytes.fromhex("04a1b2c3d4e5f7"))
+
+
+@pytest.mark.parametrize(("uid", "is_random"), [("08123456", True), ("0a123456", False), ("08123456789abc", False)])
+def test_random_uids(uid: str, is_random: bool) -> None:
+    assert Card(bytes.fromhex(uid)).is_random is is_random

@@ -1,0 +1,58 @@
+"""Events, as anyone may have published them."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.events import Event, EventId, MalformedEventError
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+)
+NAMES = ["cardSerialNumber", "pass", "id", "at", "device", "remainingTrips", "remainingTime", "reason"]
+
+
+@given(channel=st.text(), payload=st.dictionaries(st.sampled_from(NAMES), anything))
+def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> None:
+    event = Event.parse(channel, json.dumps(payload))
+    for value in (event.kind, event.card, event.pass_type):
+        assert isinstance(value, str)
+    assert event.id is None or isinstance(event.id, EventId)
+    assert event.device is None or isinstance(event.device, str)
+    assert event.at is None or event.at.tzinfo
+    assert event.number("remainingTrips") is None or abs(payload["remainingTrips"]) < 10**12
+
+
+@pytest.mark.parametrize("text", ["", "null", "[]", '"x"', "{", "1" * 5000, "[" * 100_000])
+def test_what_is_no_object_is_no_event(text: str) -> None:
+    with pytest.raises(MalformedEventError):
+        Event.parse("pass-denied", text)
+
+
+@given(st.text())
+def test_any_text_is_an_event_or_malformed(text: str) -> None:
+    try:
+        Event.parse("pass-denied", text)
+    except MalformedEventError:
+        return
+
+
+def test_fields() -> None:
+    event = Event.parse(
+        "pass-used:TEN_TRIP",
+        '{"cardSerialNumber":"7","id":"1700000000123-4","at":1700000000123,"device":"gate-1",'
+        '"pass":{"passType":"TEN_TRIP","tripsRemaining":"3"},"remainingTrips":2}',
+    )
+    assert (event.kind, event.card, event.pass_type, event.device) == ("pass-used", "7", "TEN_TRIP", "gate-1")
+    assert event.id == EventId(1700000000123, 4)
+    assert event.at
+    assert event.at.isoformat() == "2023-11-14T22:13:20.123000+00:00"
+    assert event.number("remainingTrips") == 2
+
+
+def test_ids_are_ordered_as_numbers() -> None:
+    assert EventId.parse("99-10") > EventId.parse("99-9") > EventId.parse("9-100")

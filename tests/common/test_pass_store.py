@@ -1,0 +1,297 @@
+"""The rules of the passes, each on a real server."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from common.pass_store import JOURNAL, RECEIPT_LIFETIME_S, RECEIPT_PREFIX, TO_SELL, TO_USE, PassStore, new_id
+from common.passes import PassType, SaleOutcome, UseOutcome
+from common.redis_link import Unavailable
+from common.settings import Settings
+
+CARD = "43405556992"
+OTHER_CARD = "1302123111085380"
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[PassStore]:
+    store = PassStore(settings, needs=[*TO_USE, *TO_SELL])
+    yield store
+    store.close()
+
+
+def sell(store: PassStore, pass_type: PassType, card: str = CARD) -> None:
+    assert store.issue(card, pass_type, new_id()) is SaleOutcome.ISSUED
+
+
+def use(store: PassStore, card: str = CARD) -> UseOutcome:
+    return store.use(card, new_id())
+
+
+def journal(redis: Redis) -> list[tuple[str, dict[str, Any]]]:
+    return [(fields["channel"], json.loads(fields["payload"])) for _, fields in redis.xrange(JOURNAL)]
+
+
+def channels(redis: Redis) -> list[str]:
+    return [channel for channel, _ in journal(redis)]
+
+
+def snapshot(redis: Redis) -> dict[str, bytes | None]:
+    return {key: redis.dump(key) for key in redis.keys("*")}
+
+
+class TestSingleUse:
+    def test_is_sold_as_its_type_alone(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.SINGLE_USE)
+        assert redis.hgetall(CARD) == {"passType": "SINGLE_USE"}
+        assert redis.ttl(CARD) == -1
+
+    def test_gives_one_entry(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.SINGLE_USE)
+        assert use(store) is UseOutcome.GRANTED
+        assert not redis.exists(CARD)
+        assert use(store) is UseOutcome.NO_PASS
+
+
+class TestTenTrip:
+    def test_gives_ten_entries(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TEN_TRIP)
+        for left in range(10, 0, -1):
+            assert redis.hgetall(CARD) == {"passType": "TEN_TRIP", "tripsRemaining": str(left)}
+            assert use(store) is UseOutcome.GRANTED
+        assert not redis.exists(CARD)
+        assert use(store) is UseOutcome.NO_PASS
+
+    def test_tells_the_pass_before_and_the_trips_after(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TEN_TRIP)
+        for _ in range(10):
+            use(store)
+        uses = [event for channel, event in journal(redis) if channel == "pass-used:TEN_TRIP"]
+        assert [event["pass"]["tripsRemaining"] for event in uses] == [str(n) for n in range(10, 0, -1)]
+        assert [event["remainingTrips"] for event in uses] == list(range(9, -1, -1))
+
+
+class TestTwoHour:
+    def test_runs_from_the_first_use(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TWO_HOUR)
+        assert redis.ttl(CARD) == -1
+        assert use(store) is UseOutcome.GRANTED
+        assert 7198 <= redis.ttl(CARD) <= 7200
+        assert channels(redis) == ["pass-issued:TWO_HOUR", "pass-activated:TWO_HOUR", "pass-used:TWO_HOUR"]
+        assert [event["remainingTime"] for _, event in journal(redis)[1:]] == [7200, 7200]
+
+    def test_is_not_extended_by_a_later_use(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TWO_HOUR)
+        use(store)
+        redis.expire(CARD, 100)
+        assert use(store) is UseOutcome.GRANTED
+        assert redis.ttl(CARD) <= 100
+        channel, event = journal(redis)[-1]
+        assert (channel, event["remainingTime"]) == ("pass-used:TWO_HOUR", 100)
+        assert channels(redis).count("pass-activated:TWO_HOUR") == 1
+
+    def test_ends(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TWO_HOUR)
+        use(store)
+        redis.pexpire(CARD, 1)
+        while redis.exists(CARD):
+            pass
+        assert use(store) is UseOutcome.NO_PASS
+
+
+class TestSale:
+    def test_leaves_a_pass_as_it_is(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TEN_TRIP)
+        use(store)
+        before = redis.hgetall(CARD)
+        assert store.issue(CARD, PassType.SINGLE_USE, new_id()) is SaleOutcome.HAS_PASS
+        assert redis.hgetall(CARD) == before
+        assert channels(redis) == ["pass-issued:TEN_TRIP", "pass-used:TEN_TRIP"]
+
+    def test_repeated_answers_issued_and_changes_nothing(self, store: PassStore, redis: Redis) -> None:
+        sale_id = new_id()
+        assert store.issue(CARD, PassType.SINGLE_USE, sale_id) is SaleOutcome.ISSUED
+        use(store)
+        before = snapshot(redis)
+        assert store.issue(CARD, PassType.SINGLE_USE, sale_id) is SaleOutcome.ISSUED
+        assert snapshot(redis) == before
+
+    @pytest.mark.parametrize("pass_type", PassType)
+    def test_publishes_the_pass_as_sold(self, store: PassStore, redis: Redis, pass_type: PassType) -> None:
+        sell(store, pass_type)
+        (entry,) = journal(redis)
+        assert entry[0] == f"pass-issued:{pass_type}"
+        assert entry[1]["pass"] == pass_type.new_pass()
+
+    def test_has_pass(self, store: PassStore) -> None:
+        assert not store.has_pass(CARD)
+        sell(store, PassType.SINGLE_USE)
+        assert store.has_pass(CARD)
+
+
+class TestReceipt:
+    @pytest.mark.parametrize("pass_type", PassType)
+    def test_repeated_tap_gets_the_first_answer_and_changes_nothing(
+        self, store: PassStore, redis: Redis, pass_type: PassType
+    ) -> None:
+        sell(store, pass_type)
+        tap_id = new_id()
+        assert store.use(CARD, tap_id) is UseOutcome.GRANTED
+        before = snapshot(redis)
+        for _ in range(3):
+            assert store.use(CARD, tap_id) is UseOutcome.GRANTED
+        assert snapshot(redis) == before
+
+    def test_a_denial_is_kept_too(self, store: PassStore) -> None:
+        tap_id = new_id()
+        assert store.use(CARD, tap_id) is UseOutcome.NO_PASS
+        sell(store, PassType.SINGLE_USE)
+        assert store.use(CARD, tap_id) is UseOutcome.NO_PASS
+
+    def test_of_another_card_is_an_error(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.SINGLE_USE)
+        sell(store, PassType.SINGLE_USE, OTHER_CARD)
+        tap_id = new_id()
+        store.use(CARD, tap_id)
+        before = snapshot(redis)
+        with pytest.raises(Unavailable, match="another card"):
+            store.use(OTHER_CARD, tap_id)
+        assert snapshot(redis) == before
+
+    def test_of_a_sale_is_none_of_a_tap(self, store: PassStore) -> None:
+        id_ = new_id()
+        store.issue(CARD, PassType.SINGLE_USE, id_)
+        with pytest.raises(Unavailable, match="no sense"):
+            store.use(CARD, id_)
+
+    def test_lasts_two_minutes(self, store: PassStore, redis: Redis) -> None:
+        tap_id = new_id()
+        store.use(CARD, tap_id)
+        assert RECEIPT_LIFETIME_S - 2 <= redis.ttl(RECEIPT_PREFIX + tap_id) <= RECEIPT_LIFETIME_S == 120
+
+
+class TestInvalidPass:
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"passType": "SEASON"},
+            {"passtype": "SINGLE_USE"},
+            {"passType": "\x1b[2J"},
+            {"passType": "TEN_TRIP"},
+            *(
+                {"passType": "TEN_TRIP", "tripsRemaining": trips}
+                for trips in ["0", "-1", "", "many", "1.5", "0x10", " 3", "1e1", "07", "+1", "9" * 30, "nan"]
+            ),
+        ],
+        ids=str,
+    )
+    def test_is_denied_and_left_as_it_is(self, store: PassStore, redis: Redis, fields: dict[str, str]) -> None:
+        redis.hset(CARD, mapping=fields)
+        assert use(store) is UseOutcome.INVALID_PASS
+        assert redis.hgetall(CARD) == fields
+        ((channel, event),) = journal(redis)
+        assert (channel, event["reason"]) == ("pass-denied", "invalid-pass")
+        assert store.has_pass(CARD)
+
+    @pytest.mark.parametrize("command", [("SET", CARD, "x"), ("RPUSH", CARD, "x"), ("SADD", CARD, "x")])
+    def test_key_of_another_type(self, store: PassStore, redis: Redis, command: tuple[str, ...]) -> None:
+        redis.execute_command(*command)
+        before = redis.dump(CARD)
+        assert use(store) is UseOutcome.INVALID_PASS
+        assert redis.dump(CARD) == before
+
+    def test_trips_beyond_those_ever_sold_count_down_exactly(self, store: PassStore, redis: Redis) -> None:
+        redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "999999999999"})
+        assert use(store) is UseOutcome.GRANTED
+        assert redis.hget(CARD, "tripsRemaining") == "999999999998"
+
+
+class TestEvents:
+    def test_carry_id_time_and_device(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TWO_HOUR)
+        use(store)
+        seconds, microseconds = redis.time()
+        for (id_, fields), (_, event) in zip(redis.xrange(JOURNAL), journal(redis), strict=True):
+            assert set(fields) == {"channel", "payload"}
+            assert event["id"] == id_
+            assert event["device"] == "test"
+            assert event["cardSerialNumber"] == CARD
+            assert 0 <= seconds * 1000 + microseconds // 1000 - event["at"] < 5000
+
+    def test_are_published_as_they_are_kept(self, store: PassStore, redis: Redis) -> None:
+        with redis.pubsub() as pubsub:
+            pubsub.psubscribe("pass-*")
+            assert pubsub.get_message(timeout=5)["type"] == "psubscribe"
+            sell(store, PassType.TWO_HOUR)
+            use(store)
+            use(store, OTHER_CARD)
+            heard = [pubsub.get_message(timeout=5) for _ in range(4)]
+        kept = [(fields["channel"], fields["payload"]) for _, fields in redis.xrange(JOURNAL)]
+        assert [(message["channel"], message["data"]) for message in heard] == kept
+
+    def test_ids_rise_though_the_clock_was_set_back(self, store: PassStore, redis: Redis) -> None:
+        redis.xadd(JOURNAL, {"channel": "x", "payload": "{}"}, id="99999999999999-7")
+        use(store)
+        assert redis.xrevrange(JOURNAL, count=1)[0][0] == "99999999999999-8"
+
+    def test_journal_is_trimmed(self, redis: Redis, settings: Settings) -> None:
+        store = PassStore(Settings(device="d", redis_port=settings.redis_port, journal_length=100), needs=TO_USE)
+        for _ in range(450):
+            use(store)
+        assert 100 <= redis.xlen(JOURNAL) < 300
+        store.close()
+
+    def test_are_utf_8_whatever_the_hash_holds(self, store: PassStore, redis: Redis) -> None:
+        redis.hset(CARD, mapping={"passType": "SINGLE_USE", "note": 'ü "\x00\x1b\n\\'})
+        assert use(store) is UseOutcome.GRANTED
+        assert journal(redis)[0][1]["pass"]["note"] == 'ü "\x00\x1b\n\\'
+
+
+class TestAllOrNothing:
+    """What the server refuses, it refuses before anything has changed."""
+
+    def refuse_and_compare(self, store: PassStore, redis: Redis) -> None:
+        before = snapshot(redis)
+        for card in (CARD, OTHER_CARD):
+            with pytest.raises(Unavailable):
+                use(store, card)
+            with pytest.raises(Unavailable):
+                store.issue("77", PassType.TEN_TRIP, new_id())
+        assert snapshot(redis) == before
+
+    def test_out_of_memory(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TWO_HOUR)
+        redis.config_set("maxmemory", "1")
+        try:
+            self.refuse_and_compare(store, redis)
+        finally:
+            redis.config_set("maxmemory", "0")
+        assert use(store) is UseOutcome.GRANTED
+
+    def test_journal_of_a_wrong_type(self, store: PassStore, redis: Redis) -> None:
+        sell(store, PassType.TEN_TRIP)
+        redis.delete(JOURNAL)
+        redis.set(JOURNAL, "x")
+        self.refuse_and_compare(store, redis)
+
+    @pytest.mark.parametrize("missing", ["-publish", "-set", "-hset -del -expire", "-xadd", "resetchannels"])
+    @pytest.mark.parametrize("pass_type", PassType)
+    def test_rights_taken_away_while_running(
+        self, redis: Redis, settings: Settings, missing: str, pass_type: PassType
+    ) -> None:
+        redis.execute_command("ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "&*", "+@all")
+        user = Settings("d", redis_port=settings.redis_port, redis_username="device", redis_password="secret")
+        store = PassStore(user, needs=[*TO_USE, *TO_SELL])
+        sell(store, pass_type)
+        redis.execute_command("ACL", "SETUSER", "device", *missing.split())
+        before = snapshot(redis)
+        try:
+            with pytest.raises(Unavailable, match="permit"):
+                use(store)
+            assert snapshot(redis) == before
+        finally:
+            store.close()
+            redis.execute_command("ACL", "DELUSER", "device")

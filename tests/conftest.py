@@ -1,0 +1,56 @@
+"""What all tests share: a real server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from common.settings import PREFIX, Settings
+from simulator.server import Server, find_server
+from simulator.virtual_pi.station import VirtualPi
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--server", choices=["valkey", "redis"], help="run against this server (default: what is there)")
+
+
+@pytest.fixture(scope="session")
+def server_program(request: pytest.FixtureRequest) -> Path:
+    return find_server(request.config.getoption("--server"))
+
+
+@pytest.fixture(scope="session")
+def shared_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(server_program, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: Server) -> Server:
+    """A server that holds nothing yet."""
+    shared_server.client().flushall()
+    return shared_server
+
+
+@pytest.fixture
+def redis(server: Server) -> Iterator[Redis]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture
+def settings(server: Server) -> Settings:
+    return Settings(device="test", redis_port=server.port)
+
+
+@pytest.fixture
+def pi() -> Iterator[VirtualPi]:
+    with VirtualPi() as pi:
+        yield pi
+
+
+@pytest.fixture
+def environment(pi: VirtualPi, server: Server) -> dict[str, str]:
+    """What makes a device run on the virtual Pi, against the server."""
+    return {**pi.environment(), f"{PREFIX}REDIS_PORT": str(server.port), f"{PREFIX}DEVICE": "device-1"}

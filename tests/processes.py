@@ -1,0 +1,88 @@
+"""Programs under test, run as processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, TypeVar
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+DEADLINE_S = 15.0
+_Value = TypeVar("_Value")
+
+
+def wait_for(probe: Callable[[], _Value], seconds: float = DEADLINE_S) -> _Value:
+    """Return the probe's first truthy value; fail after so many seconds."""
+    end = time.monotonic() + seconds
+    while not (value := probe()):
+        assert time.monotonic() < end, f"nothing came of it within {seconds} s"
+        time.sleep(0.005)
+    return value
+
+
+class Program:
+    """A program in a process of its own, whose output is read as it comes."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self.output: list[str] = []
+        self.errors: list[str] = []
+        self._readers = [
+            self._read(self.process.stdout, self.output),
+            self._read(self.process.stderr, self.errors),
+        ]
+
+    def __enter__(self) -> "Program":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.kill()
+        self.end()
+
+    def _read(self, stream: IO[bytes] | None, lines: list[str]) -> threading.Thread:
+        def read() -> None:
+            for line in stream or []:
+                lines.append(line.decode().removesuffix("\n"))
+
+        thread = threading.Thread(target=read, daemon=True)
+        thread.start()
+        return thread
+
+    def wait_for_output(self, text: str, seconds: float = DEADLINE_S) -> str:
+        return self._wait_for(self.output, text, seconds)
+
+    def wait_for_error(self, text: str, seconds: float = DEADLINE_S) -> str:
+        return self._wait_for(self.errors, text, seconds)
+
+    def wait_for_more_errors(self, text: str, than: int) -> None:
+        """Wait until more than so many lines hold the text."""
+        wait_for(lambda: sum(text in line for line in list(self.errors)) > than)
+
+    def _wait_for(self, lines: list[str], text: str, seconds: float) -> str:
+        try:
+            return wait_for(lambda: next((line for line in list(lines) if text in line), ""), seconds)
+        except AssertionError:
+            raise AssertionError(f"no {text!r} within {seconds} s in {self.output} / {self.errors}") from None
+
+    def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
+        """Send the signal and return the exit status."""
+        self.process.send_signal(with_signal)
+        return self.end()
+
+    def end(self, seconds: float = DEADLINE_S) -> int:
+        """Wait for the end of the process and of its output."""
+        status = self.process.wait(seconds)
+        for reader in self._readers:
+            reader.join(seconds)
+        return status

@@ -1,0 +1,66 @@
+"""What a rider does, and what a rider's eyes and ears meet."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simulator.virtual_pi.cards import AnyCard, Card
+from simulator.virtual_pi.station import Kind, Observation, VirtualPi
+from tests.processes import wait_for
+
+DEADLINE_S = 10.0
+PRESENTATION_END_S = 0.3
+RED, YELLOW, GREEN = 19, 13, 26
+
+CARD = Card(bytes.fromhex("0a1b2c3d"))
+SERIAL_NUMBER = "43405556992"
+SECOND_CARD = Card(bytes.fromhex("5e6f7081"))
+SEVEN_BYTE_CARD = Card(bytes.fromhex("04a1b2c3d4e5f6"))
+TEN_BYTE_CARD = Card(bytes.fromhex("0401020304050607080a"))
+
+
+def seen(pi: VirtualPi, kind: Kind, what: int | str) -> list[Observation]:
+    return [observation for observation in pi.observations if (observation.kind, observation.what) == (kind, what)]
+
+
+def heard(pi: VirtualPi) -> list[str]:
+    """The names of all sounds so far."""
+    return [str(observation.what) for observation in pi.observations if observation.kind == Kind.SOUND_BEGAN]
+
+
+def wait_for_lights(pi: VirtualPi, *lamps: int, seconds: float = DEADLINE_S) -> None:
+    pi.wait_for(lambda pi: pi.lit == set(lamps), seconds)
+
+
+@contextmanager
+def expect_sound(pi: VirtualPi, name: str, seconds: float = DEADLINE_S) -> Iterator[None]:
+    """Expect one more sound of this name to begin than had before."""
+    before = heard(pi).count(name)
+    yield
+    pi.wait_for(lambda pi: heard(pi).count(name) > before, seconds)
+
+
+def tap(pi: VirtualPi, sound: str, card: AnyCard = CARD) -> None:
+    """Hold a card to the reader until the sound begins, and take it away for long enough."""
+    with expect_sound(pi, sound):
+        pi.lay(card)
+    lift(pi, card)
+
+
+def lift(pi: VirtualPi, card: AnyCard = CARD) -> None:
+    """Take a card away for as long as it takes to end its presentation."""
+    pi.lift(card)
+    rest(pi)
+
+
+def rest(pi: VirtualPi) -> None:
+    """Let the time pass in which the reader, polled before and after, tells that a card is away or still there."""
+    wait_for_polls(pi)
+    time.sleep(PRESENTATION_END_S)
+    wait_for_polls(pi)
+
+
+def wait_for_polls(pi: VirtualPi) -> None:
+    """Wait for two polls; the first may have begun already. An empty one takes 20 transfers or more."""
+    start = pi.spi_transfers()
+    wait_for(lambda: pi.spi_transfers() > start + 2 * 40)
