@@ -76,7 +76,8 @@ def explain(error: BaseException, settings: Settings) -> str:
     if isinstance(error, SlowAnswerError | TimeoutError):
         return f"{where} does not answer in time"
     if isinstance(error, NoConnectionError | OSError):
-        return f"no connection to {where} ({printable(error, 120)})"
+        reason = getattr(error.__context__, "strerror", None) or error
+        return f"no connection to {where} ({printable(reason, 120)})"
     return f"{where} reports an error: {printable(error)}"
 
 

@@ -81,7 +81,9 @@ class Server:
         command = [str(self._program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._options]
         log = self._folder / "server.log"
         with log.open("ab") as output:
-            self._process = subprocess.Popen(command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
         end = time.monotonic() + START_LIMIT_S
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:

@@ -1,0 +1,119 @@
+"""Programs of the system as processes, and devices: such programs on virtual Pis."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO
+
+from common.settings import PREFIX
+from simulator.virtual_pi.station import Kind, Observation, VirtualPi
+
+LAMPS = {19: "red", 13: "yellow", 26: "green"}
+READY_LIMIT_S = 15.0
+STOP_LIMIT_S = 5.0
+
+_REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class Sense(StrEnum):
+    """How something was noticed."""
+
+    LAMP = "lamp"
+    SOUND = "sound"
+    LOG = "log"
+    EVENT = "event"
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that a device or the monitor did.
+
+    Args:
+        source: the device's name, or `monitor`.
+        sense: how it was noticed.
+        text: `green on`, a clip's name, a line of the device's log, or a line of the monitor.
+        at: when, in seconds of `time.monotonic()`.
+    """
+
+    source: str
+    sense: Sense
+    text: str
+    at: float
+
+
+Report = Callable[[Happening], None]
+
+
+class Process:
+    """A program of the system, whose output is reported line by line."""
+
+    def __init__(self, arguments: list[str], environment: dict[str, str], report: Callable[[str], None]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            env=environment,
+            cwd=Path(__file__).resolve().parent.parent,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends its programs in order
+        )
+        self._is_ending = False
+        self._reader = threading.Thread(target=self._read, args=(self._process.stdout, report), daemon=True)
+        self._reader.start()
+
+    def close(self) -> None:
+        """End the program in good order, or else by force."""
+        self._is_ending = True
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._reader.join(STOP_LIMIT_S)
+
+    def _read(self, output: IO[bytes], report: Callable[[str], None]) -> None:
+        for line in output:
+            report(line.decode(errors="replace").rstrip("\n"))
+        status = self._process.wait()
+        if not self._is_ending:
+            report(f"has ended with status {status}")
+
+
+class Device:
+    """A gate or a terminal: its program on a virtual Pi."""
+
+    def __init__(self, name: str, module: str, redis_port: int, report: Report) -> None:
+        self.name = name
+        self._report = report
+        self.pi = VirtualPi(self._observe)
+        self._log = lambda line: report(Happening(name, Sense.LOG, line, time.monotonic()))
+        environment = self.pi.environment() | {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
+        self._program = Process([module], environment, self._log)
+
+    def wait_until_ready(self) -> None:
+        """Wait until the program polls its reader.
+
+        Raises:
+            TimeoutError: it does not come up.
+        """
+        self.pi.wait_for(lambda pi: pi.running, READY_LIMIT_S)
+
+    def close(self) -> None:
+        """End the program, then its world."""
+        self._program.close()
+        self.pi.close()
+
+    def _observe(self, observation: Observation) -> None:
+        match observation.kind, observation.what:
+            case Kind.LIT, int(pin) if pin in LAMPS:
+                self._report(Happening(self.name, Sense.LAMP, f"{LAMPS[pin]} on", observation.at))
+            case Kind.DARK, int(pin) if pin in LAMPS:
+                self._report(Happening(self.name, Sense.LAMP, f"{LAMPS[pin]} off", observation.at))
+            case Kind.SOUND_BEGAN, str(clip):
+                self._report(Happening(self.name, Sense.SOUND, clip, observation.at))

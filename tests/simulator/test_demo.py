@@ -1,0 +1,103 @@
+"""The demo as a process: its conversation, and what it leaves behind."""
+
+import os
+import signal
+import uuid
+from pathlib import Path
+
+import pytest
+
+from tests.processes import Program, wait_for
+
+DAY_S = 180
+
+
+def play(script: str, folder: Path) -> tuple[int, Program]:
+    file = folder / "script.txt"
+    file.write_text(script)
+    with Program("simulator.demo", "--script", str(file)) as demo:
+        return demo.end(DAY_S), demo
+
+
+def processes_with(mark: str) -> list[str]:
+    """Return the ids of the processes that have the mark in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
+def test_a_riders_day() -> None:
+    with Program("simulator.demo", "--script", "simulator/riders_day.txt") as demo:
+        assert demo.end(DAY_S) == 0, demo.errors + demo.output
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("dance", "no command 'dance': try help"),
+        ("tap gate", "usage: tap DEVICE CARD"),
+        ("tap door 1", "no device 'door': there is terminal or gate"),
+        ("tap gate 99", "no card '99'"),
+        ("press eleven", "no button 'eleven': there is single, ten or two"),
+        ("lift 1", "card 1 lies on no reader"),
+        ("later soon", "usage: later 90s, later 30m or later 2h"),
+        ("wait long", "'long' is no number of seconds"),
+        ("within 1 expect gate green", "not within 1 s; the gate did:"),
+        ("expect card 1 TEN_TRIP", "no pass"),
+        ("stop world", "no server 'world': there is redis"),
+    ],
+)
+def test_a_line_that_does_not_come_true_ends_the_script(line: str, complaint: str, tmp_path: Path) -> None:
+    status, demo = play(f"cards\n\n# a comment\n{line}\n", tmp_path)
+    assert status == 1
+    (error,) = demo.errors
+    assert error.startswith(f"line 4: {line}: ")
+    assert complaint in error
+
+
+def test_what_should_not_have_happened(tmp_path: Path) -> None:
+    status, demo = play("expect gate connected\ntap gate 1\nexpect gate nothing\n", tmp_path)
+    assert status == 1
+    assert "the gate did: " in demo.errors[0]
+
+
+def test_a_card_can_be_in_one_place_only(tmp_path: Path) -> None:
+    status, demo = play("lay gate 1\nlay terminal 1\n", tmp_path)
+    assert status == 1
+    assert demo.errors == ["line 2: lay terminal 1: card 1 lies on the gate: lift it first"]
+
+
+def test_a_script_that_cannot_be_read() -> None:
+    with Program("simulator.demo", "--script", "/nonexistent") as demo:
+        assert demo.end() == 1
+        assert demo.errors == ["scripts/demo: cannot read the script: No such file or directory: /nonexistent"]
+
+
+def test_held_buttons_and_help(tmp_path: Path) -> None:
+    status, demo = play(
+        "help\nexpect terminal connected\ntap terminal 1\nexpect terminal select\nhold ten\n"
+        "expect terminal sound tap-card-to-confirm\nrelease ten\nquit\nthis is not read\n",
+        tmp_path,
+    )
+    assert status == 0
+    assert any("tap DEVICE CARD" in line for line in demo.output)
+
+
+@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_behind(with_signal: signal.Signals, tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    script = tmp_path / "script.txt"
+    script.write_text("expect terminal connected\nexpect gate connected\ntap terminal 1\nwait 60\n")
+    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
+    with Program("simulator.demo", "--script", str(script), environment=environment) as demo:
+        demo.wait_for_output("> wait 60")
+        assert len(processes_with(mark)) >= 5
+        assert demo.stop(with_signal) == 130
+    wait_for(lambda: not processes_with(mark))
+    assert list(tmp_path.iterdir()) == [script]
+    assert not [line for line in demo.errors if "Traceback" in line]
