@@ -51,9 +51,9 @@ class Journal:
         """Yield the entries after this id, oldest first."""
         return self._forwards(f"({id_}")
 
-    def backwards(self) -> Iterator[Entry]:
-        """Yield all entries, newest first."""
-        end = "+"
+    def backwards(self, until: EventId) -> Iterator[Entry]:
+        """Yield the entries up to this id, newest first."""
+        end = str(until)
         while batch := self._redis.xrevrange(JOURNAL, end, "-", count=BATCH):
             yield from map(_entry, batch)
             end = f"({batch[-1][0]}"

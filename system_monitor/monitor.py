@@ -78,7 +78,7 @@ class Monitor:
         self._has_shown_history = True
         self._caught_up = self._journal.newest()
         if self._selection.since_ms is None:
-            self._show_last(self._selection.last)
+            self._show_last(self._selection.last, until=self._caught_up)
         else:
             self._show_since(EventId(self._selection.since_ms, 0), until=self._caught_up)
         self._display.flush()
@@ -103,8 +103,9 @@ class Monitor:
                 time.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
 
-    def _show_last(self, count: int) -> None:
-        wanted = (event for _, event in self._journal.backwards() if event and self._selection.includes(event))
+    def _show_last(self, count: int, until: EventId) -> None:
+        entries = self._journal.backwards(until)
+        wanted = (event for _, event in entries if event and self._selection.includes(event))
         for event in reversed(list(islice(wanted, count))):
             self._display.show(event)
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -213,6 +214,23 @@ class TestLive:
 
 
 class TestCatchUp:
+    def test_what_happens_while_it_starts_is_shown_once(self, server: Server, store: PassStore, redis: Redis) -> None:
+        is_started = threading.Event()
+
+        def ride() -> None:
+            while not is_started.is_set():
+                store.use(CARD, new_id())
+
+        for _ in range(5):
+            is_started.clear()
+            riders = threading.Thread(target=ride)
+            riders.start()
+            with follow(server, redis, "--json", "-n", "1000000") as program:
+                is_started.set()
+                riders.join()
+                wait_for(lambda program=program: len(program.output) >= redis.xlen(JOURNAL))
+            assert program.output == payloads(redis)
+
     def test_after_a_killed_connection(self, server: Server, store: PassStore, redis: Redis) -> None:
         with follow(server, redis, "--json") as program:
             for _ in range(10):
