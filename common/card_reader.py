@@ -28,7 +28,7 @@ _TIMER_IRQ = 0x01  # in ComIrqReg (datasheet 9.3.1.5)
 _IDLE_IRQ = 0x10
 _RECEIVER_IRQ = 0x20
 _ANTENNA_ON = 0x03  # in TxControlReg (datasheet 9.3.2.5)
-_MOST_WAITS = 20  # at a quarter of a millisecond; the longest exchange, SELECT and SAK, takes 1.2 ms
+_MOST_WAITS = 16  # at a quarter of a millisecond; the longest exchange, SELECT and SAK, takes 1.2 ms
 _WAIT_S = 0.00025
 
 _logger = logging.getLogger(__name__)
@@ -97,16 +97,27 @@ class Driver(MFRC522):
     def read_uid(self) -> bytes | None:
         """Return the UID of the one card in the field, or None if the field is empty.
 
-        The card is halted afterwards, and so answers the wake-up of the next call.
+        Whatever answered is halted afterwards, or has left its ready state, and so answers the wake-up of the next call.
 
         Raises:
             UnreadableError: several cards answer, or one that leaves or does not keep to the standard.
         """
         status, _ = self.MFRC522_Request(self.PICC_REQALL)
-        if status != self.MI_OK:
-            if self._silent:
-                return None
-            raise UnreadableError
+        if self._silent:
+            return None
+        try:
+            if status != self.MI_OK:
+                raise UnreadableError
+            return self._walk_cascade_levels()
+        finally:
+            self._halt()
+
+    def close(self) -> None:
+        """Let go of the SPI bus and of the reset pin, and of no other pin."""
+        self.spi.close()
+        GPIO.cleanup(RESET_PIN)
+
+    def _walk_cascade_levels(self) -> bytes:
         uid = b""
         for code in _SELECT_CODES:
             part = self._resolve_collisions(code)
@@ -115,15 +126,9 @@ class Driver(MFRC522):
             if is_complete == (part[0] == _CASCADE_TAG):
                 raise UnreadableError
             if is_complete:
-                self._halt()
                 return uid + part[:4]
             uid += part[1:4]
         raise UnreadableError
-
-    def close(self) -> None:
-        """Let go of the SPI bus and of the reset pin, and of no other pin."""
-        self.spi.close()
-        GPIO.cleanup(RESET_PIN)
 
     def _resolve_collisions(self, code: int) -> bytes:
         """Return the four bytes of this cascade level and their check byte, which the package checks."""

@@ -1,14 +1,19 @@
 """What all tests share: a real server."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+import simulator.virtual_pi
 from common.settings import PREFIX, Settings
 from simulator.server import Server, find_server
+from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
+
+STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,3 +59,21 @@ def pi() -> Iterator[VirtualPi]:
 def environment(pi: VirtualPi, server: Server) -> dict[str, str]:
     """What makes a device run on the virtual Pi, against the server."""
     return {**pi.environment(), f"{PREFIX}REDIS_PORT": str(server.port), f"{PREFIX}DEVICE": "device-1"}
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """A board in this process, for the modules that drive hardware: each test imports them anew."""
+    monkeypatch.syspath_prepend(STAND_INS)
+    monkeypatch.delenv("VIRTUAL_PI_SOCKET", raising=False)
+    monkeypatch.delenv("VIRTUAL_PI_SPI_MICROSECONDS", raising=False)
+    _forget_hardware()
+    yield the_board()
+    _forget_hardware()
+
+
+def _forget_hardware() -> None:
+    the_board.cache_clear()
+    for name in list(sys.modules):
+        if name.split(".")[0] in {"RPi", "spidev", "mfrc522"} or name == "common.card_reader":
+            del sys.modules[name]

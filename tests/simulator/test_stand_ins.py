@@ -1,38 +1,20 @@
 """The stand-ins for RPi.GPIO and spidev, by themselves and under the real mfrc522 package."""
 # ruff: noqa: ANN401  # what is tested is found by name while it runs
 
-import sys
 import time
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import simulator.virtual_pi
 from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.cards import Card
 
-STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 CARD = Card(bytes.fromhex("0a1b2c3d"))
 
 
-@pytest.fixture(autouse=True)
-def stand_ins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A board of its own for each test, and modules that forget the last one."""
-    monkeypatch.syspath_prepend(STAND_INS)
-    monkeypatch.delenv("VIRTUAL_PI_SOCKET", raising=False)
-    monkeypatch.delenv("VIRTUAL_PI_SPI_MICROSECONDS", raising=False)
-    _forget()
-    yield
-    _forget()
-
-
-def _forget() -> None:
-    the_board.cache_clear()
-    for name in [name for name in sys.modules if name.split(".")[0] in {"RPi", "spidev", "mfrc522"}]:
-        del sys.modules[name]
+pytestmark = pytest.mark.usefixtures("board")
 
 
 @pytest.fixture
