@@ -120,7 +120,8 @@ class Monitor:
     def _relay(self, pubsub: PubSub) -> None:
         """Show what comes over this connection until it fails; no answer to a ping is a failure too."""
         self._catch_up()
-        heard_at = pinged_at = time.monotonic()
+        heard_at = time.monotonic()
+        pinged_at: float | None = None
         while True:
             message = pubsub.get_message(timeout=0)
             if message is None:
@@ -128,11 +129,11 @@ class Monitor:
                 message = pubsub.get_message(timeout=PING_INTERVAL_S / 4)
             now = time.monotonic()
             if message is not None:
-                heard_at = now
+                heard_at, pinged_at = now, None
                 self._receive(message)
-            if heard_at < pinged_at and now - pinged_at > PONG_DEADLINE_S:
+            elif pinged_at is not None and now - pinged_at > PONG_DEADLINE_S:
                 raise SlowAnswerError
-            if now - max(heard_at, pinged_at) > PING_INTERVAL_S:
+            elif pinged_at is None and now - heard_at > PING_INTERVAL_S:
                 pinged_at = now
                 pubsub.ping()
 
