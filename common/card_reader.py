@@ -97,7 +97,7 @@ class Driver(MFRC522):
     def read_uid(self) -> bytes | None:
         """Return the UID of the one card in the field, or None if the field is empty.
 
-        Whatever answered is halted afterwards, or has left its ready state, and so answers the wake-up of the next call.
+        Whatever answered is halted or idle afterwards, and so answers the wake-up of the next call.
 
         Raises:
             UnreadableError: several cards answer, or one that leaves or does not keep to the standard.
