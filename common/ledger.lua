@@ -25,6 +25,8 @@ local function earlier_outcome()
   if its_card ~= card then
     error({err = 'MISMATCH this id belongs to a tap or sale of another card'})
   end
+  -- A write, so that whoever waits for the replicas waits for all that came before it, too.
+  redis.call('EXPIRE', receipt, receipt_lifetime)
   return outcome
 end
 

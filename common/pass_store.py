@@ -19,6 +19,8 @@ JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
 RECEIPT_LIFETIME_S = 120
 
+REPLICATION_LIMIT_MS = 400  # less than a socket's time-out
+
 _ANY_CARD = "1"
 _ANY_RECEIPT = RECEIPT_PREFIX + "check"
 _Command = tuple[str, ...]
@@ -30,6 +32,7 @@ _BOTH_SCRIPTS: Sequence[_Command] = (
     ("XREVRANGE", JOURNAL, "+", "-"),
     ("XADD", JOURNAL, "*", "channel", "payload"),
     ("SET", _ANY_RECEIPT, ""),
+    ("EXPIRE", _ANY_RECEIPT, "1"),
 )
 TO_USE: Sequence[_Command] = (
     *_BOTH_SCRIPTS,
@@ -66,6 +69,10 @@ return refused
 """
 
 
+class ReplicationError(ResponseError):
+    """A change has been made, but too few replicas hold it in time."""
+
+
 def new_id() -> str:
     """Make the id of a tap or a sale: random, so that no two devices make the same one."""
     return uuid.uuid4().hex
@@ -88,6 +95,7 @@ class PassStore:
         self._needs = needs
         self._arguments: list[str | int] = [settings.device, settings.journal_length, RECEIPT_LIFETIME_S]
         self._link = RedisLink(settings, self._prepare)
+        self._replicas = settings.redis_replicas
         self._use_pass = self._link.redis.register_script(_USE_PASS)
         self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
 
@@ -115,11 +123,22 @@ class PassStore:
     def _run(self, outcomes: type[_Outcome], script: Script, card: str, id_: str, *more: str) -> _Outcome:
         keys: list[str] = [card, RECEIPT_PREFIX + id_, JOURNAL]
         arguments = [*self._arguments, *more]
-        answer = self._link.call(lambda: script(keys=keys, args=arguments))
+        answer = self._link.call(lambda: self._change(script, keys, arguments))
         try:
-            return outcomes(answer)
+            return outcomes(str(answer))
         except ValueError as error:
             raise Unavailable("Redis gave an answer that makes no sense") from error
+
+    def _change(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> object:
+        if not self._replicas:
+            return script(keys=keys, args=arguments)
+        with self._link.redis.pipeline(transaction=False) as pipeline:
+            pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
+            pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
+            answer, replicas = pipeline.execute()
+        if replicas < self._replicas:
+            raise ReplicationError(f"{replicas} of {self._replicas} replicas hold the change")
+        return answer
 
     def _prepare(self, redis: Redis) -> None:
         """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""

@@ -14,6 +14,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import TimeoutError as SlowAnswerError
 from redis.retry import Retry
+from redis.sentinel import Sentinel
 
 from common.settings import PREFIX, Settings
 from common.text import printable
@@ -41,23 +42,29 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         retries: how often a command is tried again when its connection failed.
         socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
     """
-    return Redis(
-        host=settings.redis_host,
-        port=settings.redis_port,
-        username=settings.redis_username,
-        password=settings.redis_password,
-        ssl=settings.redis_tls,
-        ssl_ca_certs=settings.redis_tls_ca,
-        socket_timeout=socket_timeout_s,
-        socket_connect_timeout=socket_timeout_s,
-        socket_keepalive=True,
-        socket_keepalive_options=_give_up_on_unacknowledged_data(socket_timeout_s),
-        retry=Retry(NoBackoff(), retries),
-        protocol=2,
-        driver_info=None,  # spares the round trips and the permission of CLIENT SETINFO
-        encoding_errors="replace",
-        decode_responses=True,
-    )
+    bounds: dict[str, Any] = {
+        "socket_timeout": socket_timeout_s,
+        "socket_connect_timeout": socket_timeout_s,
+        "socket_keepalive": True,
+        "socket_keepalive_options": _give_up_on_unacknowledged_data(socket_timeout_s),
+        "retry": Retry(NoBackoff(), retries),
+        "protocol": 2,
+        "driver_info": None,  # spares the round trips and the permission of CLIENT SETINFO
+        "ssl": settings.redis_tls,
+    }
+    if settings.redis_tls:
+        bounds["ssl_ca_certs"] = settings.redis_tls_ca
+    options = bounds | {
+        "username": settings.redis_username,
+        "password": settings.redis_password,
+        "encoding_errors": "replace",
+        "decode_responses": True,
+    }
+    if settings.redis_sentinels:
+        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=bounds)  # type: ignore[no-untyped-call]
+        client: Redis = sentinels.master_for(settings.redis_sentinel_master, **options)
+        return client
+    return Redis(host=settings.redis_host, port=settings.redis_port, **options)
 
 
 def _give_up_on_unacknowledged_data(after_s: float) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from common.text import printable
@@ -16,6 +16,9 @@ DESCRIPTIONS = {
     "REDIS_PASSWORD": "the password (none)",
     "REDIS_TLS": "yes: talk TLS to the server (no)",
     "REDIS_TLS_CA": "a file of certificates to trust (the system's)",
+    "REDIS_SENTINELS": "Redis Sentinels to ask for the server in place of the above: host:port,host:port,... (none)",
+    "REDIS_SENTINEL_MASTER": "the name under which they know it (transit-pass)",
+    "REDIS_REPLICAS": "how many replicas must hold a sale or an entry before it counts (0)",
     "DEVICE": "this device's name in the events (program and host name)",
     "AUDIO_OUTPUT": "mpg123's output module (alsa)",
     "JOURNAL_LENGTH": "about how many events the journal keeps (100000)",
@@ -37,12 +40,18 @@ class Settings:
     redis_password: str | None = field(default=None, repr=False)
     redis_tls: bool = False
     redis_tls_ca: str | None = None
+    redis_sentinels: Sequence[tuple[str, int]] = ()
+    redis_sentinel_master: str = "transit-pass"
+    redis_replicas: int = 0
     audio_output: str = "alsa"
     journal_length: int = 100_000
 
     @property
     def redis_address(self) -> str:
-        """The server as `host:port`."""
+        """Where Redis is, for people to read."""
+        if self.redis_sentinels:
+            sentinels = ", ".join(f"{host}:{port}" for host, port in self.redis_sentinels)
+            return f"{self.redis_sentinel_master} of the sentinels {sentinels}"
         return f"{self.redis_host}:{self.redis_port}"
 
     @classmethod
@@ -79,12 +88,20 @@ def _checked(name: str, value: str) -> object:
     return convert(value)
 
 
+def _addresses(text: str) -> Sequence[tuple[str, int]]:
+    parts = [address.rpartition(":") for address in text.split(",")]
+    return tuple((host, int(port)) for host, _, port in parts)
+
+
 _Rule = tuple[str, str, Callable[[str], object]]
 
 _TEXT: _Rule = (r"(?s).+", "printable text", str)
 _PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 _RULES: dict[str, _Rule] = {
     "REDIS_PORT": (_PORTS, "a port from 1 to 65535", int),
+    "REDIS_SENTINELS": (rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", "host:port,host:port,...", _addresses),
+    "REDIS_SENTINEL_MASTER": (r"[\w.-]+", "a name of letters, digits, dots, dashes and underscores", str),
+    "REDIS_REPLICAS": (r"\d", "a number of replicas from 0 to 9", int),
     "REDIS_TLS": ("yes|no", "yes or no", "yes".__eq__),
     "DEVICE": (r"(?s).{1,64}", "a printable name of at most 64 characters", str),
     "AUDIO_OUTPUT": (r"[\w,-]+", "an output module of mpg123, such as alsa or pulse", str),

@@ -3,7 +3,7 @@
 import pytest
 
 from common.settings import DESCRIPTIONS, PREFIX, Settings, SettingsError, help_text
-from tests.processes import Program
+from tests.processes import REPOSITORY, Program
 
 
 def read(**variables: str) -> Settings:
@@ -25,11 +25,27 @@ def test_values() -> None:
         REDIS_PASSWORD="s3cret/ü",
         REDIS_TLS="yes",
         REDIS_TLS_CA="/etc/ca.pem",
+        REDIS_SENTINELS="a.example:26379,[::1]:26380",
+        REDIS_SENTINEL_MASTER="city-1",
+        REDIS_REPLICAS="2",
         DEVICE="gate 1",
         AUDIO_OUTPUT="pulse",
         JOURNAL_LENGTH="5000",
     )
-    assert settings == Settings("gate 1", "redis.example", 6380, "gate", "s3cret/ü", True, "/etc/ca.pem", "pulse", 5000)
+    assert settings == Settings(
+        device="gate 1",
+        redis_host="redis.example",
+        redis_port=6380,
+        redis_username="gate",
+        redis_password="s3cret/ü",
+        redis_tls=True,
+        redis_tls_ca="/etc/ca.pem",
+        redis_sentinels=(("a.example", 26379), ("[::1]", 26380)),
+        redis_sentinel_master="city-1",
+        redis_replicas=2,
+        audio_output="pulse",
+        journal_length=5000,
+    )
 
 
 def test_an_empty_variable_is_not_set() -> None:
@@ -42,6 +58,9 @@ def test_the_password_is_never_shown() -> None:
 
 BAD_VALUES = [
     ("REDIS_PORT", ["0", "65536", "http", "-1", "6379 ", "²"]),
+    ("REDIS_SENTINELS", ["a.example", "a.example:0", "a:1,,b:2", "a:1, b:2"]),
+    ("REDIS_SENTINEL_MASTER", ["two words"]),
+    ("REDIS_REPLICAS", ["-1", "all", "10"]),
     ("REDIS_TLS", ["maybe", "Yes"]),
     ("DEVICE", ["gate\x1b[2J", "x" * 65, "a\nb"]),
     ("AUDIO_OUTPUT", ["alsa; reboot", "a b"]),
@@ -72,3 +91,8 @@ class TestPrograms:
 
 def test_help_text_has_a_line_for_each() -> None:
     assert len(help_text().splitlines()) == len(DESCRIPTIONS) + 1
+
+
+def test_the_readme_tells_every_setting() -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    assert [name for name in DESCRIPTIONS if f"`{name}`" not in readme] == []
