@@ -49,7 +49,8 @@ class Terminal:
     def summarize(self) -> None:
         """Tell how many events of each kind were shown."""
         kinds = ", ".join(f"{count} {kind.removeprefix('pass-')}" for kind, count in sorted(self.counts.items()))
-        self.notice(f"{self.counts.total()} events shown{': ' if kinds else ''}{kinds}")
+        total = self.counts.total()
+        self.notice(f"{total} {'event' if total == 1 else 'events'} shown{': ' if kinds else ''}{kinds}")
 
 
 def main() -> None:

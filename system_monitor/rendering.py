@@ -43,8 +43,7 @@ class Renderer:
                 left = _trips_left(event) or _time_left(event)
                 return self._paint(f"{card} used its {sold} for a journey", BLUE) + self._paint(left, YELLOW)
             case "pass-denied":
-                reason = str(event.payload.get("reason"))
-                return self._paint(f"{card} was denied: {_DENIALS.get(reason, printable(reason, 40))}", RED)
+                return self._paint(f"{card} was denied{_reason(event)}", RED)
         return f"{printable(event.channel, 64)}: {printable(event.text)}"
 
     def _paint(self, text: str, color: int) -> str:
@@ -54,6 +53,13 @@ class Renderer:
 def json_line(event: Event) -> str:
     """Return the event just as it was published, unless that could disturb a terminal or the line."""
     return event.text if event.text.isprintable() else json.dumps(event.payload, separators=(",", ":"))
+
+
+def _reason(event: Event) -> str:
+    if "reason" not in event.payload:
+        return ""
+    reason = str(event.payload["reason"])
+    return f": {_DENIALS.get(reason, printable(reason, 40))}"
 
 
 def _trips_left(event: Event) -> str:
