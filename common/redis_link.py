@@ -76,7 +76,7 @@ def _give_up_on_unacknowledged_data(after_s: float) -> dict[int, int]:
 def explain(error: BaseException, settings: Settings) -> str:
     """Say in one line, to an operator, what went wrong with Redis and what to do."""
     where = f"Redis at {settings.redis_address}"
-    if isinstance(error, AuthenticationError) or "NOAUTH" in str(error):
+    if isinstance(error, AuthenticationError):
         return f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
     if isinstance(error, NoPermissionError):
         return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
 START_LIMIT_S = 10.0
@@ -46,18 +46,24 @@ def find_server(kind: str | None = None) -> Path:
 class Server:
     """One server process on a free port of this machine; its data survive `stop` and `kill`, in its folder."""
 
-    def __init__(self, program: Path, folder: Path, *options: str) -> None:
+    def __init__(self, program: Path, folder: Path, *options: str, configuration: Path | None = None) -> None:
         """Choose a port; nothing runs yet.
 
         Args:
             program: the server's binary.
             folder: an existing folder for its data.
             options: more of its options, such as `--appendonly yes`.
+            configuration: a configuration file, which the options and the port and the folder take precedence over.
         """
-        self.port = _free_port()
+        self.port = free_port()
         self._program = program
         self._folder = folder
-        self._options = options
+        self._command = [
+            str(program),
+            *([str(configuration)] if configuration else []),
+            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+            *options,
+        ]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":
@@ -78,11 +84,10 @@ class Server:
         Raises:
             ServerError: it does not come up.
         """
-        command = [str(self._program), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", *self._options]
         log = self._folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+                self._command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         end = time.monotonic() + START_LIMIT_S
         while not self._answers():
@@ -121,12 +126,15 @@ class Server:
         try:
             with self.client(socket_timeout=1) as client:
                 client.execute_command("PING")
-        except RedisError as error:
-            return "NOAUTH" in str(error)
+        except AuthenticationError:
+            return True
+        except RedisError:
+            return False
         return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

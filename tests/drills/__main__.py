@@ -1,0 +1,33 @@
+"""Run all drills and print a table: `python -m tests.drills [--server valkey|redis] [NAME...]`."""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from simulator.server import find_server
+from tests.drills.all_drills import DRILLS
+
+ROW = "{:<28}{:>8}{:>8}{:>9}{:>18}{:>10}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.drills", description="Faults by the hundred, and a table.")
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*DRILLS, []], help=", ".join(DRILLS))
+    parser.add_argument("--server", choices=["valkey", "redis"])
+    parser.add_argument("--times", type=int, default=1, help="so many times the usual rounds (1)")
+    options = parser.parse_args()
+    program = find_server(options.server)
+    print(ROW.format("drill", "rounds", "lost", "doubled", "longest outage", "took"))
+    for name in options.names or DRILLS:
+        drill, rounds = DRILLS[name]
+        start = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="drill-") as folder:
+            outcome = drill(program, Path(folder), rounds * options.times)
+        took_s = time.monotonic() - start
+        outage = f"{outcome.longest_outage_s:.3f} s" if outcome.longest_outage_s else "-"
+        print(ROW.format(name, outcome.rounds, outcome.lost, outcome.doubled, outage, f"{took_s:.0f} s"), flush=True)
+
+
+if __name__ == "__main__":
+    main()

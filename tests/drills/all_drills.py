@@ -1,0 +1,26 @@
+"""The drills by name, each with the rounds that show enough."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.drills import broken_lines, crashes, cuts, failovers, fuzz, races, restarts, torn_cards
+from tests.drills.drill import Outcome
+
+DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
+    "cuts": (cuts.cuts, 500),
+    "cuts-default-retries": (cuts.cuts_with_default_retries, 500),
+    "gates-at-once": (races.gates_at_once, 20),
+    "gates-single-trip": (races.gates_with_a_single_trip, 5),
+    "terminals-one-card": (races.terminals_with_one_card, 5),
+    "crashes": (crashes.crashes, 20),
+    "restarts": (restarts.restarts, 3),
+    "broken-lines": (broken_lines.broken_lines, 5000),
+    "torn-cards": (torn_cards.torn_cards, 200),
+    "loose-wires": (torn_cards.loose_wires, 20),
+    "noise-on-channels": (fuzz.noise_on_channels, 10_000),
+    "noise-in-passes": (fuzz.noise_in_passes, 10_000),
+    "noise-from-the-reader": (fuzz.noise_from_the_reader, 10_000),
+    "failovers": (failovers.failovers_with_replication, 3),
+    "failovers-without": (failovers.failovers_without, 3),
+}
+"""The last one acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""

@@ -1,0 +1,75 @@
+"""The monitor, whose connections are killed, whose server is started anew and whose network falls silent."""
+
+import threading
+import time
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from common.pass_store import JOURNAL, TO_USE, PassStore, new_id
+from common.settings import PREFIX, Settings
+from simulator.server import Server
+from tests.drills.drill import Outcome, dice, until_answered
+from tests.fault_proxy import FaultProxy
+from tests.processes import Program, wait_for
+
+KILLS, RESTARTS = 20, 5
+SILENCE_S = 12.0
+NOTICED_WITHIN_S = 10.0
+EVENTS = 5000
+EVENT_INTERVAL_S = 0.004
+
+
+def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
+    """Publish so many events meanwhile; every one must be shown once, in order."""
+    with (
+        Server(program, folder, "--appendonly", "yes", "--appendfsync", "always") as server,
+        FaultProxy(server.port) as proxy,
+        Program("system_monitor", "--json", environment={PREFIX + "REDIS_PORT": str(proxy.port)}) as monitor,
+        closing(PassStore(Settings("gate", redis_port=server.port), TO_USE)) as gate,
+    ):
+        with server.client() as redis:
+            wait_for(lambda: redis.pubsub_numpat() == 1)
+        traffic = threading.Thread(target=_ride, args=(gate, rounds))
+        traffic.start()
+        noticed_after_s = _trouble(server, proxy, monitor)
+        traffic.join()
+        with server.client() as redis:
+            published = [fields["payload"] for _, fields in redis.xrange(JOURNAL)]
+        wait_for(lambda: len(monitor.output) >= rounds, 30)
+        shown = list(monitor.output)
+    assert len(published) == rounds
+    assert noticed_after_s < NOTICED_WITHIN_S
+    lost, doubled = set(published) - set(shown), len(shown) - len(set(shown))
+    assert lost or doubled or shown == published, "not in order"
+    return Outcome(rounds, len(lost), doubled, noticed_after_s)
+
+
+def _ride(gate: PassStore, rounds: int) -> None:
+    for number in range(rounds):
+        until_answered(partial(gate.use, str(number), new_id()))
+        time.sleep(EVENT_INTERVAL_S)
+
+
+def _trouble(server: Server, proxy: FaultProxy, monitor: Program) -> float:
+    """Return how many seconds it took the monitor to notice the silent network."""
+    chance = dice()
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(0, 0.3))
+        with server.client() as redis:
+            redis.client_kill_filter(_type="pubsub")
+    for _ in range(RESTARTS):
+        time.sleep(chance.uniform(0.2, 1))
+        server.kill()
+        time.sleep(chance.uniform(0, 0.3))
+        server.start()
+    monitor.wait_for_more_errors("connected again", than=RESTARTS)
+    wait_for(lambda: monitor.errors[-1].endswith(("connected again", "recovered")))
+    before = len(monitor.errors)
+    silent_since = time.monotonic()
+    proxy.black_hole()
+    wait_for(lambda: any("connection lost" in line for line in monitor.errors[before:]))
+    noticed_after_s = time.monotonic() - silent_since
+    time.sleep(SILENCE_S - noticed_after_s)
+    proxy.pass_on()
+    return noticed_after_s

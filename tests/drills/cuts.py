@@ -1,0 +1,72 @@
+"""Connections cut at any byte of a request or of its reply, in sales and entries of every type of pass."""
+
+from collections import Counter
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+from redis import Redis
+
+from common import redis_link
+from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.passes import PassType, SaleOutcome, UseOutcome
+from common.settings import Settings
+from simulator.server import Server
+from tests.drills.drill import Outcome, dice, entries, ledger, passes, sales, until_answered
+from tests.fault_proxy import Cut, Direction, FaultProxy
+
+FIRST_CARD = 10**10
+REQUEST_BYTES = 420  # a few more than a request has
+REPLY_BYTES = 16
+
+
+def redis_py_as_it_comes(settings: Settings, **_: object) -> Redis:
+    """Return a client with the retries and the time-outs that redis-py has by itself."""
+    return Redis(port=settings.redis_port, decode_responses=True)
+
+
+def cuts(program: Path, folder: Path, rounds: int = 500) -> Outcome:
+    """Cut the connections of the devices' own client."""
+    return _cut(program, folder, rounds)
+
+
+def cuts_with_default_retries(program: Path, folder: Path, rounds: int = 500) -> Outcome:
+    """Cut those of a client that tries again up to ten times by itself."""
+    with patch.object(redis_link, "redis_client", redis_py_as_it_comes):
+        return _cut(program, folder, rounds)
+
+
+def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
+    chance = dice()
+    unserved = 0
+    longest_s = 0.0
+    sold: list[str] = []
+    used: list[str] = []
+    with Server(program, folder) as server, server.client() as redis, FaultProxy(server.port) as proxy:
+        near, far = Settings("drill", redis_port=server.port), Settings("drill", redis_port=proxy.port)
+        with (
+            closing(PassStore(near, TO_SELL)) as seller,
+            closing(PassStore(far, TO_SELL)) as terminal,
+            closing(PassStore(far, TO_USE)) as gate,
+        ):
+            for number in range(rounds):
+                card, pass_type = str(FIRST_CARD + number), chance.choice(list(PassType))
+                is_sale = chance.random() < 0.5
+                if not is_sale:
+                    until_answered(partial(seller.issue, card, pass_type, new_id()))
+                direction = chance.choice(list(Direction))
+                after = chance.randrange(REQUEST_BYTES if direction is Direction.REQUEST else REPLY_BYTES)
+                reset, times = chance.random() < 0.5, chance.choice([1, 2, 3])
+                proxy.cut(Cut(card.encode(), direction, after, reset, times))
+                call = partial(terminal.issue, card, pass_type) if is_sale else partial(gate.use, card)
+                outcome, took_s = until_answered(partial(call, new_id()))
+                unserved += outcome not in {UseOutcome.GRANTED, SaleOutcome.ISSUED}
+                longest_s = max(longest_s, took_s)
+                sold.append(card)
+                used += [] if is_sale else [card]
+        assert proxy.cuts_made >= rounds
+        assert ledger(redis) == passes(redis)
+        surplus = (sales(redis) - Counter(sold)) + (entries(redis) - Counter(used))
+        missing = (Counter(sold) - sales(redis)) + (Counter(used) - entries(redis))
+    return Outcome(rounds, missing.total() + unserved, surplus.total(), longest_s)

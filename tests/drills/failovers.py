@@ -1,0 +1,167 @@
+"""A primary killed under load, with two replicas and three Sentinels."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from common.pass_store import TO_SELL, PassStore, new_id
+from common.passes import PassType
+from common.settings import Settings
+from simulator.server import Server, free_port
+from tests.drills.drill import Outcome, dice, sales, until_answered
+from tests.fault_proxy import FaultProxy
+from tests.processes import wait_for
+
+SENTINELS, REPLICAS, TERMINALS = 3, 2, 4
+MASTER = "transit-pass"
+REPLICATION_DELAY_S = 0.02  # as between two towns
+CONFIGURATION = """
+port {port}
+bind 127.0.0.1
+sentinel monitor {master} 127.0.0.1 {primary} 2
+sentinel down-after-milliseconds {master} 1000
+sentinel failover-timeout {master} 5000
+"""
+
+
+class Sentinel:
+    """One Sentinel as a process."""
+
+    def __init__(self, program: Path, folder: Path, primary: int) -> None:
+        self.port = free_port()
+        folder.mkdir()
+        file = folder / "sentinel.conf"
+        file.write_text(CONFIGURATION.format(port=self.port, master=MASTER, primary=primary))
+        command = [str(program), str(file), "--sentinel"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def sees_all(self) -> bool:
+        """Whether it knows the replicas and the other Sentinels."""
+        try:
+            with Redis(port=self.port, decode_responses=True) as client:
+                state: Any = client.sentinel_masters()[MASTER]
+        except (RedisError, KeyError):
+            return False
+        return state["num-slaves"] == REPLICAS and state["num-other-sentinels"] == SENTINELS - 1
+
+
+def failovers_with_replication(program: Path, folder: Path, rounds: int = 3) -> Outcome:
+    """Acknowledge a sale once a replica holds it."""
+    return _fail_over(program, folder, rounds, replicas=1)
+
+
+def failovers_without(program: Path, folder: Path, rounds: int = 3) -> Outcome:
+    """Acknowledge a sale at once."""
+    return _fail_over(program, folder, rounds, replicas=0)
+
+
+def _fail_over(program: Path, folder: Path, rounds: int, replicas: int) -> Outcome:
+    chance = dice()
+    lost = doubled = 0
+    longest_s = 0.0
+    for number in range(rounds):
+        here = folder / f"{number}"
+        here.mkdir()
+        with ExitStack() as cleanup:
+            cluster = Cluster(program, here, cleanup)
+            settings = replace(cluster.settings, redis_replicas=replicas)
+            terminals = [cleanup.enter_context(closing(Terminal(settings, name))) for name in range(TERMINALS)]
+            time.sleep(chance.uniform(1, 2))
+            new_primary = cluster.lose_the_primary()
+            failed_over_at = time.monotonic()
+            for terminal in terminals:
+                wait_for(lambda one=terminal, then=failed_over_at: one.last_sale_began_at > then, 60)
+                terminal.close()
+            with new_primary.client() as redis:
+                recorded = sales(redis)
+            sold = [card for terminal in terminals for card in terminal.sold]
+            lost += sum(card not in recorded for card in sold)
+            doubled += sum(count - 1 for count in recorded.values())
+            longest_s = max(longest_s, *(terminal.longest_s for terminal in terminals))
+    return Outcome(rounds, lost, doubled, longest_s)
+
+
+class Cluster:
+    """A primary, replicas that are a while behind, and the Sentinels."""
+
+    def __init__(self, program: Path, folder: Path, cleanup: ExitStack) -> None:
+        for name in ("primary", *map(str, range(REPLICAS))):
+            (folder / name).mkdir()
+        self._primary = cleanup.enter_context(Server(program, folder / "primary"))
+        self._network = cleanup.enter_context(FaultProxy(self._primary.port))
+        self._network.replication_delay_s = REPLICATION_DELAY_S
+        address = ("--replicaof", "127.0.0.1", str(self._network.port))
+        self._replicas = [
+            cleanup.enter_context(Server(program, folder / str(number), *address)) for number in range(REPLICAS)
+        ]
+        sentinels = [
+            cleanup.enter_context(closing(Sentinel(program, folder / f"sentinel-{number}", self._network.port)))
+            for number in range(SENTINELS)
+        ]
+        for replica in self._replicas:
+            wait_for(lambda one=replica: _replication(one)["master_link_status"] == "up", 30)
+        for sentinel in sentinels:
+            wait_for(sentinel.sees_all, 30)
+        self.settings = Settings(
+            device="terminal",
+            redis_sentinels=tuple(("127.0.0.1", sentinel.port) for sentinel in sentinels),
+            redis_sentinel_master=MASTER,
+        )
+
+    def lose_the_primary(self) -> Server:
+        """Kill the primary, and what is on its way from it; return the server that takes its place."""
+        self._network.refuse()
+        self._primary.kill()
+        return wait_for(
+            lambda: next((one for one in self._replicas if _replication(one)["role"] == "master"), None), 30
+        )
+
+
+def _replication(server: Server) -> Mapping[str, Any]:
+    with server.client() as redis:
+        facts: Mapping[str, Any] = redis.info("replication")
+        return facts
+
+
+def _is_primary(server: Server) -> bool:
+    return bool(_replication(server)["role"] == "master")
+
+
+class Terminal:
+    """A terminal that sells without a pause."""
+
+    def __init__(self, settings: Settings, number: int) -> None:
+        self.sold: list[str] = []
+        self.longest_s = 0.0
+        self.last_sale_began_at = 0.0
+        self._number = number
+        self._store = PassStore(settings, TO_SELL)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._sell)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._is_over.set()
+        self._thread.join()
+        self._store.close()
+
+    def _sell(self) -> None:
+        while not self._is_over.is_set():
+            card, id_ = f"{self._number}0{len(self.sold)}", new_id()
+            began_at = time.monotonic()
+            _, took_s = until_answered(lambda card=card, id_=id_: self._store.issue(card, PassType.TEN_TRIP, id_))
+            self.sold.append(card)
+            self.last_sale_began_at = began_at
+            self.longest_s = max(self.longest_s, took_s)

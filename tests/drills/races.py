@@ -1,0 +1,113 @@
+"""One card at many gates or terminals at the same moment."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from common.cards import Card as ReadCard
+from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.passes import PassType, UseOutcome
+from common.settings import PREFIX, Settings
+from simulator.server import Server
+from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.station import VirtualPi
+from tests.drills.drill import Outcome, entries, ledger, passes, sales, until_answered
+from tests.processes import Program
+from tests.rider import DEADLINE_S, RED, expect_sound, heard, lift, tap, wait_for_lights
+
+GATES, DEVICES = 50, 8
+TEN_TRIP_BUTTON = 13
+
+
+def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
+    """Fifty gates ask at once for a card with ten trips."""
+    granted = 0
+    with ExitStack() as cleanup:
+        server = cleanup.enter_context(Server(program, folder))
+        redis = cleanup.enter_context(server.client())
+        settings = Settings("drill", redis_port=server.port)
+        terminal = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
+        gates = [cleanup.enter_context(closing(PassStore(settings, TO_USE))) for _ in range(GATES)]
+        threads = cleanup.enter_context(ThreadPoolExecutor(GATES))
+        for number in range(rounds):
+            card = str(number + 1)
+            until_answered(lambda card=card: terminal.issue(card, PassType.TEN_TRIP, new_id()))
+            all_ready = threading.Barrier(GATES)
+
+            def ask(gate: PassStore, card: str = card, all_ready: threading.Barrier = all_ready) -> UseOutcome:
+                tap_id = new_id()
+                until_answered(lambda: gate.has_pass(card))
+                all_ready.wait()
+                return until_answered(lambda: gate.use(card, tap_id))[0]
+
+            granted += list(threads.map(ask, gates)).count(UseOutcome.GRANTED)
+        recorded = entries(redis).total()
+        assert ledger(redis) == passes(redis) == {}
+    return Outcome(rounds, max(0, 10 * rounds - granted), max(0, granted - 10 * rounds, recorded - 10 * rounds))
+
+
+@contextmanager
+def devices(module: str, server: Server) -> Iterator[list[VirtualPi]]:
+    """Run eight devices, each on a virtual Pi of its own."""
+    with ExitStack() as cleanup:
+        pis = [cleanup.enter_context(VirtualPi()) for _ in range(DEVICES)]
+        programs = [
+            cleanup.enter_context(
+                Program(module, environment={**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)})
+            )
+            for pi in pis
+        ]
+        for program in programs:
+            program.wait_for_error("connected to Redis")
+        yield pis
+
+
+def at_once(pis: list[VirtualPi], act: Callable[[VirtualPi], None]) -> None:
+    """Let a rider at every device do the same."""
+    with ThreadPoolExecutor(DEVICES) as riders:
+        list(riders.map(act, pis))
+
+
+def gates_with_a_single_trip(program: Path, folder: Path, rounds: int = 5) -> Outcome:
+    """Copies of one card, with a single trip, are laid on eight gates."""
+    with Server(program, folder) as server, server.client() as redis, devices("entry_gate", server) as pis:
+        at_once(pis, lambda pi: wait_for_lights(pi, RED))
+        for card in cards(rounds):
+            redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.SINGLE_USE.new_pass())
+            before = len(heard(pis[0]))
+            at_once(pis, lambda pi, card=card: pi.lay(card))
+            at_once(pis, lambda pi, before=before: pi.wait_for(lambda pi: len(heard(pi)) > before, DEADLINE_S))
+            at_once(pis, lambda pi, card=card: lift(pi, card))
+        granted = sum(heard(pi).count("access-granted") for pi in pis)
+        recorded = entries(redis).total()
+    return Outcome(rounds, max(0, rounds - granted), max(granted, recorded) - rounds)
+
+
+def terminals_with_one_card(program: Path, folder: Path, rounds: int = 5) -> Outcome:
+    """Copies of one blank card are sold a pass by eight terminals."""
+    with Server(program, folder) as server, server.client() as redis, devices("sales_terminal", server) as pis:
+        for card in cards(rounds):
+            at_once(pis, lambda pi, card=card: choose(pi, card))
+            before = len(heard(pis[0]))
+            at_once(pis, lambda pi, card=card: pi.lay(card))
+            at_once(pis, lambda pi, before=before: pi.wait_for(lambda pi: len(heard(pi)) > before, DEADLINE_S))
+            at_once(pis, lambda pi, card=card: lift(pi, card))
+        thanked = sum(heard(pi).count("thank-you-ten-trip-pass") for pi in pis)
+        recorded = sales(redis).total()
+        assert ledger(redis) == passes(redis)
+    return Outcome(rounds, max(0, rounds - thanked), max(thanked, recorded) - rounds)
+
+
+def cards(count: int) -> list[Card]:
+    """Return so many different cards."""
+    return [Card(bytes([0x0A, 0, 0, number])) for number in range(count)]
+
+
+def choose(pi: VirtualPi, card: Card) -> None:
+    """Tap and press, up to the question for the second tap."""
+    tap(pi, "select-a-pass", card)
+    with expect_sound(pi, "tap-card-to-confirm"):
+        pi.press(TEN_TRIP_BUTTON)
+    pi.release(TEN_TRIP_BUTTON)

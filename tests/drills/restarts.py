@@ -1,0 +1,43 @@
+"""A server set up as deploy/ says, with its users, stopped or killed and started anew."""
+
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.passes import PassType
+from common.settings import Settings
+from simulator.server import Server
+from tests.drills.drill import Outcome, entries, ledger, passes, sales, until_answered
+from tests.processes import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+OPERATOR = "user operator on >operator ~* &* +@all\n"
+CARDS = 50
+
+
+def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
+    """Sell and use passes as the users that deploy/users.acl has; each round ends the server in another way."""
+    users = folder / "users.acl"
+    users.write_text((DEPLOY / "users.acl").read_text() + OPERATOR)
+    server = Server(program, folder, "--aclfile", str(users), configuration=DEPLOY / "redis.conf")
+    lost = doubled = 0
+    for number in range(rounds):
+        with server:
+            terminal, gate = (
+                Settings(user, redis_port=server.port, redis_username=user, redis_password=f"change-me-{user}")
+                for user in ("terminal", "gate")
+            )
+            with closing(PassStore(terminal, TO_SELL)) as seller, closing(PassStore(gate, TO_USE)) as admitter:
+                for card in range(number * CARDS, (number + 1) * CARDS):
+                    until_answered(partial(seller.issue, str(card), PassType.TEN_TRIP, new_id()))
+                    until_answered(partial(admitter.use, str(card), new_id()))
+            if number % 2:
+                server.kill()
+        with server, server.client(username="operator", password="operator") as redis:
+            expected = (number + 1) * CARDS
+            assert ledger(redis) == passes(redis)
+            for count in (sales(redis), entries(redis)):
+                lost += expected - len(count)
+                doubled += count.total() - len(count)
+    return Outcome(rounds, lost, doubled)

@@ -1,0 +1,61 @@
+"""Cards torn off the reader at any moment of a read, and a reader whose wires come loose."""
+
+import time
+from pathlib import Path
+
+from common.cards import Card as ReadCard
+from common.settings import PREFIX
+from simulator.server import Server
+from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.station import VirtualPi
+from tests.drills.drill import Outcome, dice, journal
+from tests.processes import Program
+from tests.rider import RED, YELLOW, expect_sound, rest, wait_for_lights
+
+READ_S = 0.06  # from one poll to the end of the next
+SLOW_SPI_US = "40"  # as on a Pi 3: a read takes longer, and more of them are torn
+CARDS = [Card(bytes.fromhex(uid)) for uid in ("0a1b2c3d", "04a1b2c3d4e5f6", "0401020304050607080a")]
+
+
+def torn_cards(program: Path, folder: Path, rounds: int = 200) -> Outcome:
+    """Lay a card on a gate's reader for less than a poll or two; no number but the cards' own may be seen."""
+    chance = dice()
+    numbers = {ReadCard(card.uid).serial_number for card in CARDS}
+    with Server(program, folder) as server, server.client() as redis, VirtualPi() as pi:
+        environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
+        environment["VIRTUAL_PI_SPI_MICROSECONDS"] = SLOW_SPI_US
+        with Program("entry_gate", environment=environment) as gate:
+            wait_for_lights(pi, RED)
+            for _ in range(rounds):
+                card = chance.choice(CARDS)
+                pi.lay(card)
+                time.sleep(chance.uniform(0, READ_S))
+                pi.lift(card)
+                time.sleep(chance.uniform(0, 0.1))
+            rest(pi)
+            assert not [line for line in gate.errors if "Traceback" in line]
+        seen = [event["cardSerialNumber"] for _, event in journal(redis)]
+    assert 0 < len(seen) < rounds, "some reads must be torn, and some not"
+    return Outcome(rounds, doubled=sum(number not in numbers for number in seen))
+
+
+def loose_wires(program: Path, folder: Path, rounds: int = 20) -> Outcome:
+    """Pull the reader's wires and put them on again; the gate must show it, and read cards afterwards."""
+    chance = dice()
+    longest_s = 0.0
+    with Server(program, folder) as server, VirtualPi() as pi:
+        environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
+        with Program("entry_gate", environment=environment) as gate:
+            wait_for_lights(pi, RED)
+            for _ in range(rounds):
+                time.sleep(chance.uniform(0, 0.1))
+                pi.unplug_reader(chance.choice([0x00, 0xFF]))
+                pi.wait_for(lambda pi: YELLOW in pi.lit, 5)
+                start = time.monotonic()
+                pi.plug_in_reader()
+                pi.wait_for(lambda pi: YELLOW not in pi.lit, 5)
+                longest_s = max(longest_s, time.monotonic() - start)
+            with expect_sound(pi, "access-denied"):
+                pi.lay(CARDS[0])
+            assert not [line for line in gate.errors if "Traceback" in line]
+    return Outcome(rounds, longest_outage_s=longest_s)

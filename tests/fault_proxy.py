@@ -1,0 +1,210 @@
+"""A network with faults: a proxy between a program and its server that counts bytes and breaks where it is told to."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+_CHUNK = 65536
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: an RST in place of a FIN
+_DEADLINE_S = 10.0
+_Result = TypeVar("_Result")
+
+
+class Direction(Enum):
+    REQUEST = auto()
+    REPLY = auto()
+
+
+@dataclass
+class Cut:
+    """Breaks a connection within a request or within the reply to it.
+
+    A request is taken to be one chunk: redis-py sends each command, and each pipeline, at once.
+
+    Args:
+        marker: the request that is meant is the first that has this in it.
+        direction: whether it breaks within the request or within the reply.
+        after: how many of its bytes are let through.
+        reset: break with an RST rather than with a FIN.
+        times: how many connections that carry such a request break, one after the other.
+    """
+
+    marker: bytes
+    direction: Direction
+    after: int = 0
+    reset: bool = False
+    times: int = 1
+
+
+@dataclass
+class Traffic:
+    """What has gone through, in chunks and in bytes."""
+
+    chunks: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+    bytes: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+
+
+class FaultProxy:
+    """Listens on a port of its own and passes everything on to the server, unless told otherwise. Thread-safe."""
+
+    def __init__(self, server_port: int) -> None:
+        self.traffic = Traffic()
+        self.delay_s = 0.0
+        """How long each chunk takes in each direction."""
+        self.bytes_per_s: float | None = None
+        """The bandwidth of each direction of each connection."""
+        self.replication_delay_s = 0.0
+        """How much longer each chunk takes on a replica's connection."""
+        self.cuts_made = 0
+        self._server_port = server_port
+        self._cut: Cut | None = None
+        self._passing = asyncio.Event()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
+        self._thread.start()
+        self.port = 0
+        self.pass_on()
+        self.accept()
+
+    def __enter__(self) -> "FaultProxy":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.refuse()
+        self._do(self._cancel_tasks())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(_DEADLINE_S)
+
+    # ------------------------------------------------------------------ faults
+
+    def cut(self, cut: Cut) -> None:
+        """Break the next connections that carry the request that is meant, in place of any that were to break."""
+        self._cut = cut
+
+    def black_hole(self) -> None:
+        """Pass nothing on: connections stay, new ones are accepted, and all is silent."""
+        self._do(self._set_passing(False))
+
+    def pass_on(self) -> None:
+        """End the black hole; what was held back goes on its way."""
+        self._do(self._set_passing(True))
+
+    def reset(self) -> None:
+        """Break all connections with an RST."""
+        self._do(self._reset())
+
+    def refuse(self) -> None:
+        """Break all connections and accept no new ones."""
+        self._do(self._stop_listening())
+        self.reset()
+
+    def accept(self) -> None:
+        """Accept connections, again after `refuse` on the same port."""
+        self._do(self._listen())
+
+    # ------------------------------------------------------------------ wires
+
+    def _do(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_DEADLINE_S)
+
+    async def _set_passing(self, passing: bool) -> None:
+        (self._passing.set if passing else self._passing.clear)()
+
+    async def _listen(self) -> None:
+        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _stop_listening(self) -> None:
+        self._listener.close()
+
+    async def _cancel_tasks(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _reset(self) -> None:
+        for writer in self._writers:
+            _break(writer, reset=True)
+        self._writers.clear()
+
+    async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        await self._passing.wait()
+        try:
+            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+        except OSError:
+            _break(to_client, reset=True)
+            return
+        connection = _Connection(self, to_server, to_client)
+        self._writers |= {to_client, to_server}
+        with contextlib.suppress(OSError):
+            await asyncio.gather(
+                connection.carry(from_client, Direction.REQUEST), connection.carry(from_server, Direction.REPLY)
+            )
+        self._writers -= {to_client, to_server}
+
+    def take_cut(self, request: bytes) -> Cut | None:
+        """Return the cut that is meant for this request."""
+        cut = self._cut
+        if cut is None or cut.marker not in request:
+            return None
+        cut.times -= 1
+        self.cuts_made += 1
+        if not cut.times:
+            self._cut = None
+        return cut
+
+    async def take_time(self, direction: Direction, size: int, is_replica: bool) -> None:
+        """Wait as long as the network takes for a chunk, and count it."""
+        await self._passing.wait()
+        delay_s = self.delay_s + (self.replication_delay_s if is_replica else 0)
+        await asyncio.sleep(delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0))
+        await self._passing.wait()
+        self.traffic.chunks[direction] += 1
+        self.traffic.bytes[direction] += size
+
+
+class _Connection:
+    """One connection and its other half, to the server."""
+
+    def __init__(self, proxy: FaultProxy, to_server: asyncio.StreamWriter, to_client: asyncio.StreamWriter) -> None:
+        self._proxy = proxy
+        self._writers = {Direction.REQUEST: to_server, Direction.REPLY: to_client}
+        self._cut: Cut | None = None
+        self._is_replica = False
+
+    async def carry(self, reader: asyncio.StreamReader, direction: Direction) -> None:
+        """Carry one direction until an end closes or the cut comes."""
+        writer = self._writers[direction]
+        try:
+            while chunk := await reader.read(_CHUNK):
+                await self._proxy.take_time(direction, len(chunk), self._is_replica)
+                if direction is Direction.REQUEST:
+                    self._is_replica |= b"PSYNC" in chunk
+                    self._cut = self._cut or self._proxy.take_cut(chunk)
+                if self._cut and self._cut.direction is direction:
+                    writer.write(chunk[: self._cut.after])
+                    await writer.drain()
+                    return
+                writer.write(chunk)
+                await writer.drain()
+        finally:
+            for end in self._writers.values():
+                _break(end, reset=bool(self._cut and self._cut.reset))
+
+
+def _break(writer: asyncio.StreamWriter, reset: bool) -> None:
+    sock = writer.get_extra_info("socket")
+    if reset and sock is not None and sock.fileno() >= 0:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    if reset:
+        writer.transport.abort()
+    else:
+        writer.close()
