@@ -124,9 +124,7 @@ class Cluster:
         """Kill the primary, and what is on its way from it; return the server that takes its place."""
         self._network.refuse()
         self._primary.kill()
-        return wait_for(
-            lambda: next((one for one in self._replicas if _replication(one)["role"] == "master"), None), 30
-        )
+        return wait_for(lambda: next(filter(_is_primary, self._replicas), None), 30)
 
 
 def _replication(server: Server) -> Mapping[str, Any]:
@@ -136,7 +134,11 @@ def _replication(server: Server) -> Mapping[str, Any]:
 
 
 def _is_primary(server: Server) -> bool:
-    return bool(_replication(server)["role"] == "master")
+    """Tell whether it is the primary; one that is just being promoted drops its clients."""
+    try:
+        return bool(_replication(server)["role"] == "master")
+    except RedisError:
+        return False
 
 
 class Terminal:

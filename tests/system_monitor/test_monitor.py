@@ -191,6 +191,7 @@ class TestLive:
     def test_a_forged_id_hides_nothing(self, server: Server, store: PassStore, redis: Redis) -> None:
         with follow(server, redis, "--json") as program:
             redis.publish("pass-denied", '{"id":"99999999999999-0"}')
+            program.wait_for_output("99999999999999-0")
             store.use("1", new_id())
             redis.client_kill_filter(_type="pubsub")
             program.wait_for_error("connected again")
