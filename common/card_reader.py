@@ -8,6 +8,7 @@ import time
 
 from mfrc522 import MFRC522
 
+from common import wiring
 from common.cards import Card
 
 try:
@@ -15,7 +16,7 @@ try:
 except RuntimeError as error:  # so it refuses on a machine that is no Pi
     raise ImportError(str(error)) from error
 
-RESET_PIN = 25  # BCM. The package's own choice, 15, is the serial port's RXD.
+RESET_PIN = wiring.RESET.bcm
 POLL_INTERVAL_S = 0.03
 PRESENTATION_END_S = 0.3
 REPAIR_INTERVAL_S = 0.5

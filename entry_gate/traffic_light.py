@@ -5,13 +5,15 @@ from enum import Enum, IntEnum
 
 import RPi.GPIO as GPIO
 
+from common import wiring
+
 
 class Lamp(IntEnum):
     """The lamps, by their BCM pins; high is lit."""
 
-    RED = 19
-    YELLOW = 13
-    GREEN = 26
+    RED = wiring.RED.bcm
+    YELLOW = wiring.YELLOW.bcm
+    GREEN = wiring.GREEN.bcm
 
 
 CLOSED = frozenset({Lamp.RED})

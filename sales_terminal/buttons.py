@@ -4,9 +4,14 @@ import time
 
 import RPi.GPIO as GPIO
 
+from common import wiring
 from common.passes import PassType
 
-PINS = {PassType.SINGLE_USE: 19, PassType.TEN_TRIP: 13, PassType.TWO_HOUR: 26}  # BCM; red, yellow, green
+PINS = {
+    PassType.SINGLE_USE: wiring.RED.bcm,
+    PassType.TEN_TRIP: wiring.YELLOW.bcm,
+    PassType.TWO_HOUR: wiring.GREEN.bcm,
+}
 DEBOUNCE_S = 0.02
 
 

@@ -1,0 +1,46 @@
+"""How the devices are wired: what is joined to which pin of the Pi. Code, doctor and diagrams all read it here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wire:
+    """One wire between a part and the Pi's 40-pin header.
+
+    Args:
+        contact: what is printed beside the contact on the part.
+        header_pin: the place on the header, 1 to 40.
+    """
+
+    contact: str
+    header_pin: int
+
+
+@dataclass(frozen=True)
+class GpioWire(Wire):
+    """One that carries a signal.
+
+    Args:
+        bcm: the GPIO's number.
+    """
+
+    bcm: int
+
+
+RESET = GpioWire("RST", 22, 25)  # not 15, which the mfrc522 package would take: that is the serial port's RXD
+READER = (
+    GpioWire("SDA", 24, 8),
+    GpioWire("SCK", 23, 11),
+    GpioWire("MOSI", 19, 10),
+    GpioWire("MISO", 21, 9),
+    Wire("GND", 20),
+    RESET,
+    Wire("3.3V", 17),
+)
+"""The card reader of both devices, on SPI bus 0, device 0."""
+
+RED, YELLOW, GREEN = GpioWire("red", 35, 19), GpioWire("yellow", 33, 13), GpioWire("green", 37, 26)
+"""The gate's lamps, high when lit, and the terminal's buttons, low when pressed."""
+
+GROUND = Wire("ground", 39)
+"""The other side of the lamps and of the buttons."""
