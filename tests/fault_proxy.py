@@ -88,6 +88,10 @@ class FaultProxy:
         """Break the next connections that carry the request that is meant, in place of any that were to break."""
         self._cut = cut
 
+    def mend(self) -> None:
+        """Break nothing more."""
+        self._cut = None
+
     def black_hole(self) -> None:
         """Pass nothing on: connections stay, new ones are accepted, and all is silent."""
         self._do(self._set_passing(False))

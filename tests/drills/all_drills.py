@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.drills import broken_lines, crashes, cuts, failovers, fuzz, races, restarts, torn_cards
+from tests.drills import bad_networks, broken_lines, crashes, cuts, failovers, fuzz, races, restarts, torn_cards
 from tests.drills.drill import Outcome
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
@@ -12,6 +12,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "gates-at-once": (races.gates_at_once, 20),
     "gates-single-trip": (races.gates_with_a_single_trip, 5),
     "terminals-one-card": (races.terminals_with_one_card, 5),
+    "bad-networks": (bad_networks.bad_networks, 5),
     "crashes": (crashes.crashes, 20),
     "restarts": (restarts.restarts, 3),
     "broken-lines": (broken_lines.broken_lines, 5000),
