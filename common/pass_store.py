@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import RedisLink, Unavailable
@@ -132,13 +132,24 @@ class PassStore:
     def _change(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> object:
         if not self._replicas:
             return script(keys=keys, args=arguments)
+        try:
+            answer, replicas = self._change_and_wait(script, keys, arguments)
+        except NoScriptError:
+            self._link.redis.script_load(script.script)
+            answer, replicas = self._change_and_wait(script, keys, arguments)
+        if replicas < self._replicas:
+            raise ReplicationError(f"{replicas} of {self._replicas} replicas hold the change")
+        return answer
+
+    def _change_and_wait(
+        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]
+    ) -> tuple[object, int]:
+        """Return the script's answer and how many replicas hold what it changed."""
         with self._link.redis.pipeline(transaction=False) as pipeline:
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
             pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
             answer, replicas = pipeline.execute()
-        if replicas < self._replicas:
-            raise ReplicationError(f"{replicas} of {self._replicas} replicas hold the change")
-        return answer
+        return answer, replicas
 
     def _prepare(self, redis: Redis) -> None:
         """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""

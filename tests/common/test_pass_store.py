@@ -1,7 +1,9 @@
 """The rules of the passes, each on a real server."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,8 @@ from common.pass_store import JOURNAL, RECEIPT_LIFETIME_S, RECEIPT_PREFIX, TO_SE
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
 from common.settings import Settings
+from simulator.server import Server
+from tests.processes import wait_for
 
 CARD = "43405556992"
 OTHER_CARD = "1302123111085380"
@@ -295,3 +299,49 @@ class TestAllOrNothing:
         finally:
             store.close()
             redis.execute_command("ACL", "DELUSER", "device")
+
+
+class TestReplication:
+    """A change counts once a replica has it, if the settings ask for that."""
+
+    @pytest.fixture
+    def replicated(self, settings: Settings) -> Iterator[PassStore]:
+        store = PassStore(replace(settings, redis_replicas=1), needs=[*TO_USE, *TO_SELL])
+        yield store
+        store.close()
+
+    @pytest.fixture
+    def replica(self, server: Server, redis: Redis, server_program: Path, tmp_path: Path) -> Server:
+        """A replica that does not run yet."""
+        redis.config_set("repl-diskless-sync-delay", 0)
+        return Server(server_program, tmp_path, "--replicaof", "127.0.0.1", str(server.port))
+
+    def test_without_a_replica_the_change_does_not_count_yet(
+        self, replicated: PassStore, redis: Redis, replica: Server
+    ) -> None:
+        sale = new_id()
+        with pytest.raises(Unavailable, match="0 of 1 replicas hold the change"):
+            replicated.issue(CARD, PassType.TEN_TRIP, sale)
+        with replica:
+            wait_for(lambda: redis.info("replication")["connected_slaves"] == 1)
+            outcome = wait_for(lambda: answered(lambda: replicated.issue(CARD, PassType.TEN_TRIP, sale)))
+            assert outcome is SaleOutcome.ISSUED
+            with replica.client() as copy:
+                assert copy.hgetall(CARD) == redis.hgetall(CARD)
+        assert channels(redis) == ["pass-issued:TEN_TRIP"]
+
+    def test_scripts_that_the_server_has_lost_are_loaded_again(
+        self, replicated: PassStore, redis: Redis, replica: Server
+    ) -> None:
+        with replica:
+            wait_for(lambda: redis.info("replication")["connected_slaves"] == 1)
+            wait_for(lambda: answered(lambda: replicated.issue(CARD, PassType.TEN_TRIP, new_id())))
+            redis.script_flush()
+            assert use(replicated) is UseOutcome.GRANTED
+
+
+def answered(call: Callable[[], UseOutcome | SaleOutcome]) -> UseOutcome | SaleOutcome | None:
+    try:
+        return call()
+    except Unavailable:
+        return None

@@ -99,7 +99,7 @@ class Cluster:
     def __init__(self, program: Path, folder: Path, cleanup: ExitStack) -> None:
         for name in ("primary", *map(str, range(REPLICAS))):
             (folder / name).mkdir()
-        self._primary = cleanup.enter_context(Server(program, folder / "primary"))
+        self._primary = cleanup.enter_context(Server(program, folder / "primary", "--repl-diskless-sync-delay", "0"))
         self._network = cleanup.enter_context(FaultProxy(self._primary.port))
         self._network.replication_delay_s = REPLICATION_DELAY_S
         address = ("--replicaof", "127.0.0.1", str(self._network.port))
