@@ -1,6 +1,7 @@
 """Run all drills and print a table: `python -m tests.drills [--server valkey|redis] [NAME...]`."""
 
 import argparse
+import logging
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ def main() -> None:
     parser.add_argument("--server", choices=["valkey", "redis"])
     parser.add_argument("--times", type=int, default=1, help="so many times the usual rounds (1)")
     options = parser.parse_args()
+    logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)
     print(ROW.format("drill", "rounds", "lost", "doubled", "longest outage", "took"))
     for name in options.names or DRILLS:

@@ -1,9 +1,10 @@
-"""A primary killed under load, with two replicas and three Sentinels."""
+"""A primary killed under load, with two replicas and three Sentinels, and a monitor that follows the change."""
 
+import json
 import subprocess
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,11 @@ from redis.exceptions import RedisError
 
 from common.pass_store import TO_SELL, PassStore, new_id
 from common.passes import PassType
-from common.settings import Settings
+from common.settings import PREFIX, Settings
 from simulator.server import Server, free_port
 from tests.drills.drill import Outcome, dice, sales, until_answered
 from tests.fault_proxy import FaultProxy
-from tests.processes import wait_for
+from tests.processes import Program, wait_for
 
 SENTINELS, REPLICAS, TERMINALS = 3, 2, 4
 MASTER = "transit-pass"
@@ -76,6 +77,7 @@ def _fail_over(program: Path, folder: Path, rounds: int, replicas: int) -> Outco
         here.mkdir()
         with ExitStack() as cleanup:
             cluster = Cluster(program, here, cleanup)
+            monitor = cleanup.enter_context(cluster.monitor())
             settings = replace(cluster.settings, redis_replicas=replicas)
             terminals = [cleanup.enter_context(closing(Terminal(settings, name))) for name in range(TERMINALS)]
             time.sleep(chance.uniform(1, 2))
@@ -86,6 +88,7 @@ def _fail_over(program: Path, folder: Path, rounds: int, replicas: int) -> Outco
                 terminal.close()
             with new_primary.client() as redis:
                 recorded = sales(redis)
+            wait_for(lambda shown=monitor.output, recorded=recorded: recorded.keys() <= _cards(shown), 30)
             sold = [card for terminal in terminals for card in terminal.sold]
             lost += sum(card not in recorded for card in sold)
             doubled += sum(count - 1 for count in recorded.values())
@@ -120,11 +123,24 @@ class Cluster:
             redis_sentinel_master=MASTER,
         )
 
+    def monitor(self) -> Program:
+        """Start a monitor that knows the Sentinels alone, and wait until it is subscribed."""
+        sentinels = ",".join(f"{host}:{port}" for host, port in self.settings.redis_sentinels)
+        environment = {PREFIX + "REDIS_SENTINELS": sentinels, PREFIX + "REDIS_SENTINEL_MASTER": MASTER}
+        program = Program("system_monitor", "--json", environment=environment)
+        with self._primary.client() as redis:
+            wait_for(lambda: redis.pubsub_numpat() == 1)
+        return program
+
     def lose_the_primary(self) -> Server:
         """Kill the primary, and what is on its way from it; return the server that takes its place."""
         self._network.refuse()
         self._primary.kill()
         return wait_for(lambda: next(filter(_is_primary, self._replicas), None), 30)
+
+
+def _cards(lines: Sequence[str]) -> set[str]:
+    return {json.loads(line)["cardSerialNumber"] for line in list(lines)}
 
 
 def _replication(server: Server) -> Mapping[str, Any]:
