@@ -39,7 +39,7 @@ TO_USE: Sequence[_Command] = (
     ("TYPE", _ANY_CARD),
     ("HGETALL", _ANY_CARD),
     ("TTL", _ANY_CARD),
-    ("HSET", _ANY_CARD, "tripsRemaining", "1"),
+    ("HINCRBY", _ANY_CARD, "tripsRemaining", "-1"),
     ("DEL", _ANY_CARD),
     ("EXPIRE", _ANY_CARD, "1"),
     ("PUBLISH", "pass-activated:TWO_HOUR", ""),

@@ -34,7 +34,7 @@ function use.TEN_TRIP(pass)
   if left == 0 then
     plan('DEL', card)
   else
-    plan('HSET', card, 'tripsRemaining', left)
+    plan('HINCRBY', card, 'tripsRemaining', -1)
   end
   return conclude('granted')
 end

@@ -1,0 +1,132 @@
+"""The users of deploy/users.acl: what each may do, and what each may not, on a real server."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+
+from common.pass_store import JOURNAL, RECEIPT_PREFIX, TO_SELL, TO_USE
+from simulator.server import Server
+from tests.processes import REPOSITORY
+
+CARD, RECEIPT = "43405556992", RECEIPT_PREFIX + "1"
+OPERATOR = "user operator on >operator ~* &* +@all\n"
+
+CONNECTION = [("PING",), ("WAIT", "0", "1"), ("SCRIPT", "LOAD", "return 1")]
+SCRIPT = ("EVAL", "return 1", "3", CARD, RECEIPT, JOURNAL)
+MAY: dict[str, Sequence[tuple[str, ...]]] = {
+    "terminal": [*CONNECTION, SCRIPT],
+    "gate": [*CONNECTION, SCRIPT],
+    "monitor": [
+        ("PING",),
+        ("PSUBSCRIBE", "pass-*"),
+        ("EXISTS", JOURNAL),
+        ("XRANGE", JOURNAL, "-", "+"),
+        ("XREVRANGE", JOURNAL, "+", "-"),
+        ("XINFO", "STREAM", JOURNAL),
+    ],
+}
+IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE}
+
+NOBODY = [
+    ("ACL", "LIST"),
+    ("CLIENT", "LIST"),
+    ("CONFIG", "GET", "requirepass"),
+    ("CONFIG", "SET", "appendonly", "no"),
+    ("DEL", JOURNAL),
+    ("DEL", RECEIPT),
+    ("EXPIRE", JOURNAL, "1"),
+    ("FLUSHALL",),
+    ("GET", CARD),
+    ("GET", "another"),
+    ("KEYS", "*"),
+    ("MONITOR",),
+    ("PSUBSCRIBE", "*"),
+    ("PUBLISH", "another", ""),
+    ("RENAME", CARD, "another"),
+    ("REPLICAOF", "NO", "ONE"),
+    ("SAVE",),
+    ("SCRIPT", "FLUSH"),
+    ("SET", CARD, ""),
+    ("SET", JOURNAL, ""),
+    ("SHUTDOWN", "NOSAVE"),
+    ("XDEL", JOURNAL, "1-1"),
+    ("XTRIM", JOURNAL, "MAXLEN", "0"),
+]
+SELLING = [("HSET", CARD, "passType", "TEN_TRIP"), ("PUBLISH", "pass-issued:TEN_TRIP", "")]
+USING = [
+    ("DEL", CARD),
+    ("EXPIRE", CARD, "1"),
+    ("HGETALL", CARD),
+    ("HINCRBY", CARD, "tripsRemaining", "-1"),
+    ("PUBLISH", "pass-activated:TWO_HOUR", ""),
+    ("PUBLISH", "pass-denied", ""),
+    ("PUBLISH", "pass-used:TEN_TRIP", ""),
+]
+WRITING = [
+    SCRIPT,
+    ("EXPIRE", RECEIPT, "1"),
+    ("SET", RECEIPT, ""),
+    ("XADD", JOURNAL, "*", "channel", "pass-denied", "payload", "{}"),
+]
+MAY_NOT = {
+    "terminal": [*NOBODY, *USING, ("PSUBSCRIBE", "pass-*")],
+    "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*")],
+    "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD)],
+}
+
+
+def pairs(table: dict[str, Sequence[tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
+    return [(user, command) for user, commands in table.items() for command in commands]
+
+
+@pytest.fixture(scope="module")
+def guarded(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with these users, a pass, a receipt and a journal."""
+    folder = tmp_path_factory.mktemp("guarded")
+    users = folder / "users.acl"
+    users.write_text((REPOSITORY / "deploy/users.acl").read_text() + OPERATOR)
+    with Server(server_program, folder, "--aclfile", str(users)) as server:
+        with server.client(username="operator", password="operator") as redis:
+            redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "1000"})
+            redis.set(RECEIPT, f"{CARD} granted")
+            redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "{}"})
+        yield server
+
+
+def log_in(server: Server, user: str) -> Redis:
+    return server.client(username=user, password=f"change-me-{user}")
+
+
+@pytest.mark.parametrize(("user", "command"), pairs(MAY), ids=str)
+def test_may(guarded: Server, user: str, command: tuple[str, ...]) -> None:
+    with log_in(guarded, user) as redis:
+        redis.execute_command(*command)
+
+
+@pytest.mark.parametrize(("user", "command"), pairs(IN_SCRIPTS), ids=str)
+def test_may_in_scripts(guarded: Server, user: str, command: tuple[str, ...]) -> None:
+    with log_in(guarded, user) as redis:
+        assert redis.eval("return redis.acl_check_cmd(unpack(ARGV))", 0, *command) == 1
+
+
+@pytest.mark.parametrize(("user", "command"), pairs(MAY_NOT), ids=str)
+def test_may_not(guarded: Server, user: str, command: tuple[str, ...]) -> None:
+    with log_in(guarded, user) as redis, pytest.raises(NoPermissionError):
+        redis.execute_command(*command)
+
+
+@pytest.mark.parametrize(("user", "command"), pairs({"terminal": USING, "gate": SELLING}), ids=str)
+def test_may_not_in_scripts_either(guarded: Server, user: str, command: tuple[str, ...]) -> None:
+    with (
+        log_in(guarded, user) as redis,
+        pytest.raises(ResponseError, match="ACL failure|The user executing the script can't"),
+    ):
+        redis.eval("return redis.call(unpack(ARGV))", 0, *command)
+
+
+def test_nobody_comes_in_without_a_name(guarded: Server) -> None:
+    with guarded.client() as redis, pytest.raises(AuthenticationError):
+        redis.ping()
