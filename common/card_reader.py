@@ -182,9 +182,9 @@ class CardReader:
         return f"<CardReader: {self._fault or self._resting or 'empty'}>"
 
     @property
-    def in_service(self) -> bool:
-        """Whether the reader answers."""
-        return self._fault is None
+    def problem(self) -> str | None:
+        """What is wrong with the reader, in words for an operator; None if the last look at it was a good one."""
+        return self._fault
 
     def poll(self) -> Card | None:
         """Look once; return the card if its presentation begins with this look. A broken reader shows no cards."""

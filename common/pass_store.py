@@ -100,9 +100,9 @@ class PassStore:
         self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
 
     @property
-    def in_service(self) -> bool:
-        """Whether Redis answered when it was last asked."""
-        return self._link.in_service
+    def problem(self) -> str | None:
+        """Why Redis cannot be worked with, in words for an operator; None if it answered when it was last asked."""
+        return self._link.problem
 
     def has_pass(self, card: str) -> bool:
         """Tell whether the card with this serial number holds a pass, valid or not."""

@@ -115,9 +115,9 @@ class RedisLink:
         return f"<RedisLink {self._settings.redis_address}: {self._problem or 'in service'}>"
 
     @property
-    def in_service(self) -> bool:
-        """Whether Redis answered when it was last asked."""
-        return self._problem is None
+    def problem(self) -> str | None:
+        """Why Redis cannot be worked with, in words for an operator; None if it answered when it was last asked."""
+        return self._problem
 
     def call(self, command: Callable[[], _Answer]) -> _Answer:
         """Run the command in the link's thread and return its answer.
@@ -153,12 +153,12 @@ class RedisLink:
                 future, command = Future(), self.redis.ping
             if future.set_running_or_notify_cancel():
                 self._carry_out(future, command)
-            pause_s = CHECK_INTERVAL_S if self.in_service else retry_s
-            retry_s = FIRST_RETRY_S if self.in_service else min(retry_s * 2, LONGEST_RETRY_S)
+            pause_s = CHECK_INTERVAL_S if self._problem is None else retry_s
+            retry_s = FIRST_RETRY_S if self._problem is None else min(retry_s * 2, LONGEST_RETRY_S)
 
     def _carry_out(self, future: "Future[Any]", command: Callable[[], Any]) -> None:
         try:
-            if not self.in_service:
+            if self._problem is not None:
                 self._enter_service()
             future.set_result(command())
         except ResponseError as error:  # the line is sound; what was asked for is not

@@ -10,6 +10,7 @@ from common.cards import Card
 from common.pass_store import PassStore, new_id
 from common.passes import UseOutcome
 from common.redis_link import Unavailable
+from common.service_manager import ServiceManager
 from entry_gate.traffic_light import Signal, TrafficLight
 
 SAME_TAP_S = 2.0
@@ -38,11 +39,19 @@ class Tap:
 class Gate:
     """Lets riders in, one entry for one tap."""
 
-    def __init__(self, reader: CardReader, store: PassStore, light: TrafficLight, speaker: Speaker) -> None:
+    def __init__(
+        self,
+        reader: CardReader,
+        store: PassStore,
+        light: TrafficLight,
+        speaker: Speaker,
+        service_manager: ServiceManager,
+    ) -> None:
         self._reader = reader
         self._store = store
         self._light = light
         self._speaker = speaker
+        self._service_manager = service_manager
         self._taps: dict[Card, Tap] = {}
 
     def run(self) -> None:
@@ -51,7 +60,9 @@ class Gate:
             card = self._reader.poll()
             if card:
                 self.serve(card)
-            self._light.refresh(in_service=self._reader.in_service and self._store.in_service)
+            problem = self._reader.problem or self._store.problem
+            self._light.refresh(in_service=problem is None)
+            self._service_manager.report(problem, is_alive=self._reader.problem is None)
             time.sleep(POLL_INTERVAL_S)
 
     def serve(self, card: Card) -> None:

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from common.audio import Speaker
 from common.daemon import run
 from common.pass_store import TO_SELL, PassStore
+from common.service_manager import ServiceManager
 from common.settings import Settings
 
 
@@ -15,12 +16,13 @@ def main(settings: Settings) -> None:
     from sales_terminal.terminal import SalesTerminal
 
     with ExitStack() as cleanup:
+        service_manager = cleanup.enter_context(closing(ServiceManager()))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader()))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_SELL)))
         buttons = cleanup.enter_context(closing(Buttons()))
-        SalesTerminal(reader, buttons, store, speaker).run()
+        SalesTerminal(reader, buttons, store, speaker, service_manager).run()
 
 
 if __name__ == "__main__":

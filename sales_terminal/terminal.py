@@ -10,6 +10,7 @@ from common.cards import Card
 from common.pass_store import PassStore, new_id
 from common.passes import PassType, SaleOutcome
 from common.redis_link import Unavailable
+from common.service_manager import ServiceManager
 from sales_terminal.buttons import Buttons
 
 CHOICE_S = 30.0
@@ -46,11 +47,19 @@ class Sale:
 class SalesTerminal:
     """Sells passes, at most one for a card."""
 
-    def __init__(self, reader: CardReader, buttons: Buttons, store: PassStore, speaker: Speaker) -> None:
+    def __init__(
+        self,
+        reader: CardReader,
+        buttons: Buttons,
+        store: PassStore,
+        speaker: Speaker,
+        service_manager: ServiceManager,
+    ) -> None:
         self._reader = reader
         self._buttons = buttons
         self._store = store
         self._speaker = speaker
+        self._service_manager = service_manager
         self._pending: dict[Card, Sale] = {}
 
     def run(self) -> None:
@@ -125,16 +134,22 @@ class SalesTerminal:
     def _wait_for_reader(self) -> None:
         """Wait until the reader answers again; whoever presses a button meanwhile is told."""
         self._buttons.forget()
-        while not self._reader.in_service:
-            self._reader.poll()
+        while self._reader.problem:
+            self._poll()
             if self._buttons.pressed():
                 self._speaker.play("out-of-service")
             time.sleep(BUTTON_INTERVAL_S)
 
     def _look(self) -> Card | None:
-        card = self._reader.poll()
-        if not self._reader.in_service:
+        card = self._poll()
+        if self._reader.problem:
             raise ReaderOutOfService
+        return card
+
+    def _poll(self) -> Card | None:
+        card = self._reader.poll()
+        problem = self._reader.problem
+        self._service_manager.report(problem or self._store.problem, is_alive=problem is None)
         return card
 
 

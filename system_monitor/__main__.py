@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from common.daemon import argument_parser, settings_or_exit
 from common.events import Event
 from common.redis_link import explain
+from common.service_manager import ServiceManager
 from system_monitor.monitor import Monitor, Selection
 from system_monitor.rendering import Renderer, json_line
 
@@ -58,7 +59,7 @@ def main() -> None:
     options = _parser().parse_args()
     settings = settings_or_exit("system-monitor")
     terminal = Terminal(Renderer(_is_colored(options.color)), options.json)
-    monitor = Monitor(settings, Selection(options.card, options.last, options.since), terminal)
+    monitor = Monitor(settings, Selection(options.card, options.last, options.since), terminal, ServiceManager())
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.follow:

@@ -12,6 +12,7 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.events import CHANNELS, START, Event, EventId, MalformedEventError
 from common.redis_link import explain, redis_client
+from common.service_manager import ServiceManager
 from common.settings import Settings
 from system_monitor.journal import Journal
 
@@ -59,12 +60,15 @@ class Monitor:
     can make.
     """
 
-    def __init__(self, settings: Settings, selection: Selection, display: Display) -> None:
+    def __init__(
+        self, settings: Settings, selection: Selection, display: Display, service_manager: ServiceManager
+    ) -> None:
         self._settings = settings
         self._redis: Any = redis_client(settings, retries=0, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._journal = Journal(self._redis)
         self._selection = selection
         self._display = display
+        self._service_manager = service_manager
         self._has_shown_history = False
         self._caught_up = START  # the journal has been shown up to here
         self._shown_live: deque[EventId] = deque(maxlen=REMEMBERED_IDS)  # since then
@@ -96,8 +100,10 @@ class Monitor:
                         is_lost, retry_s = False, FIRST_RETRY_S
                     self._relay(pubsub)
             except RedisError as error:
+                problem = explain(error, self._settings)
+                self._service_manager.report(problem)
                 if not is_lost:
-                    self._display.notice(f"connection lost: {explain(error, self._settings)}")
+                    self._display.notice(f"connection lost: {problem}")
                 is_lost = True
                 self._redis.connection_pool.disconnect()
                 time.sleep(retry_s)
@@ -127,6 +133,7 @@ class Monitor:
             if message is None:
                 self._display.flush()
                 message = pubsub.get_message(timeout=PING_INTERVAL_S / 4)
+            self._service_manager.report(None)
             now = time.monotonic()
             if message is not None:
                 heard_at, pinged_at = now, None

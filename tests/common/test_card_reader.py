@@ -146,11 +146,11 @@ class TestFaults:
         assert reader.poll()
         board.reader.unplug(floating_miso)
         assert reader.poll() is None
-        assert not reader.in_service
+        assert reader.problem
         assert repr(reader) == "<CardReader: the card reader does not answer: check its wiring>"
         board.reader.plug_in()
         assert poll_for(reader, 1.0) == [], "it was presented before"
-        assert reader.in_service
+        assert not reader.problem
         board.reader.place([SEVEN])
         assert reader.poll() == ReadCard(SEVEN.uid)
 
@@ -183,6 +183,6 @@ class TestFaults:
         with monkeypatch.context() as context:
             context.setattr(import_module("spidev").SpiDev, "xfer2", fail)
             assert poll_for(reader, 0.7) == []
-            assert not reader.in_service
+            assert reader.problem
         board.reader.place([FOUR])
         assert poll_for(reader, 1.0) == [ReadCard(FOUR.uid)]

@@ -1,0 +1,45 @@
+"""Telling systemd how a program is: ready, in or out of service, alive (sd_notify(3))."""
+
+import os
+import socket
+import time
+from contextlib import suppress
+
+SIGN_OF_LIFE_INTERVAL_S = 1.0
+
+
+class ServiceManager:
+    """The service manager that started this program; without one that asks to be told, nothing is sent."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._told: str | None = None
+        self._last_sign_of_life = -SIGN_OF_LIFE_INTERVAL_S
+
+    def report(self, problem: str | None, is_alive: bool = True) -> None:
+        """Tell how it is going, each time round the main loop; the first time says that the program is ready.
+
+        Args:
+            problem: why the program is out of service, in words for an operator; None if it is not.
+            is_alive: whether to feed the watchdog.
+        """
+        message = []
+        status = f"out of service: {problem}" if problem else "in service"
+        if self._told is None:
+            message.append("READY=1")
+        if status != self._told:
+            message.append(f"STATUS={status}")
+            self._told = status
+        now = time.monotonic()
+        if is_alive and now - self._last_sign_of_life >= SIGN_OF_LIFE_INTERVAL_S:
+            message.append("WATCHDOG=1")
+            self._last_sign_of_life = now
+        if message and self._address:
+            with suppress(OSError):
+                self._socket.sendto("\n".join(message).encode(), self._address)
+
+    def close(self) -> None:
+        """Tell no more."""
+        self._socket.close()

@@ -1,0 +1,128 @@
+"""What systemd is told, by programs as processes on a virtual Pi and a socket in systemd's place."""
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from simulator.server import Server
+from simulator.virtual_pi.station import Kind, VirtualPi
+from tests.processes import Program, wait_for
+from tests.rider import CARD, GREEN, RED, seen, tap, wait_for_lights
+
+SIGNS_OF_LIFE_S = 1.0  # from one to the next
+STUCK = Path(__file__).parent / "stuck"
+
+
+class Systemd:
+    """Where a program's messages arrive."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
+        self._socket.setblocking(False)
+        self.told: list[str] = []
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"NOTIFY_SOCKET": self._address}
+
+    def listen(self) -> list[str]:
+        """Return all that was told so far."""
+        while True:
+            try:
+                self.told += self._socket.recv(4096).decode().split("\n")
+            except BlockingIOError:
+                return self.told
+
+    def wait_for(self, line: str, more_than: int = 0) -> None:
+        """Wait until a line has been told more than so many times."""
+        wait_for(lambda: self.listen().count(line) > more_than)
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture(params=["path", "abstract"])
+def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]:
+    systemd = Systemd(f"@{tmp_path}" if request.param == "abstract" else str(tmp_path / "notify"))
+    yield systemd
+    systemd.close()
+
+
+@pytest.mark.parametrize("module", ["entry_gate", "sales_terminal", "system_monitor"])
+def test_ready_in_service_and_alive(module: str, systemd: Systemd, environment: dict[str, str]) -> None:
+    with Program(module, environment=environment | systemd.environment) as program:
+        systemd.wait_for("STATUS=in service")
+        systemd.wait_for("WATCHDOG=1", more_than=2)
+        assert systemd.told[0] == "READY=1"
+        assert systemd.told.count("READY=1") == 1
+        assert program.stop() == 0
+
+
+@pytest.mark.parametrize("module", ["entry_gate", "sales_terminal", "system_monitor"])
+def test_ready_and_alive_without_redis(module: str, systemd: Systemd, environment: dict[str, str]) -> None:
+    environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": "1"}
+    with Program(module, environment=environment | systemd.environment):
+        systemd.wait_for("STATUS=out of service: no connection to Redis at 127.0.0.1:1 (Connection refused)")
+        systemd.wait_for("WATCHDOG=1", more_than=1)
+        assert systemd.told[0] == "READY=1"
+
+
+@pytest.mark.parametrize("module", ["entry_gate", "sales_terminal"])
+def test_a_reader_without_wires_stops_the_watchdog(
+    module: str, systemd: Systemd, pi: VirtualPi, environment: dict[str, str]
+) -> None:
+    with Program(module, environment=environment | systemd.environment):
+        systemd.wait_for("STATUS=in service")
+        pi.unplug_reader()
+        systemd.wait_for("STATUS=out of service: the card reader does not answer: check its wiring")
+        signs = systemd.listen().count("WATCHDOG=1")
+        time.sleep(2 * SIGNS_OF_LIFE_S)
+        assert systemd.listen().count("WATCHDOG=1") == signs
+        pi.plug_in_reader()
+        systemd.wait_for("STATUS=in service", more_than=1)
+        systemd.wait_for("WATCHDOG=1", more_than=signs)
+
+
+def test_a_hung_reader_stops_the_watchdog(systemd: Systemd, environment: dict[str, str], tmp_path: Path) -> None:
+    hangs = tmp_path / "hangs"
+    environment |= {"SPI_HANGS": str(hangs), "PYTHONPATH": os.pathsep.join([str(STUCK), environment["PYTHONPATH"]])}
+    with Program("entry_gate", environment=environment | systemd.environment) as gate:
+        systemd.wait_for("WATCHDOG=1")
+        hangs.touch()
+        time.sleep(SIGNS_OF_LIFE_S / 4)
+        signs = systemd.listen().count("WATCHDOG=1")
+        time.sleep(2 * SIGNS_OF_LIFE_S)
+        assert systemd.listen().count("WATCHDOG=1") == signs
+        assert gate.process.poll() is None
+
+
+@pytest.mark.parametrize("trouble", ["none", "server"])
+def test_sigterm_puts_the_lights_out_within_a_second(
+    trouble: str, pi: VirtualPi, server: Server, redis: Redis, environment: dict[str, str]
+) -> None:
+    with Program("entry_gate", environment=environment) as gate:
+        wait_for_lights(pi, RED)
+        if trouble == "server":  # the signal comes while an answer is awaited
+            server.suspend()
+            pi.lay(CARD)
+            time.sleep(0.1)
+        else:
+            redis.hset("43405556992", "passType", "SINGLE_USE")
+            tap(pi, "access-granted")
+        try:
+            signalled_at = time.monotonic()
+            gate.process.send_signal(signal.SIGTERM)
+            wait_for_lights(pi)
+            lit = {RED} if trouble == "server" else {GREEN}
+            assert max(seen(pi, Kind.DARK, lamp)[-1].at for lamp in lit) - signalled_at < 1.0
+            assert gate.end() == 0
+        finally:
+            server.resume()
