@@ -122,7 +122,7 @@ def test_may_not(guarded: Server, user: str, command: tuple[str, ...]) -> None:
 def test_may_not_in_scripts_either(guarded: Server, user: str, command: tuple[str, ...]) -> None:
     with (
         log_in(guarded, user) as redis,
-        pytest.raises(ResponseError, match="ACL failure|The user executing the script can't"),
+        pytest.raises(ResponseError, match=r"ACL failure|The user executing the script can't"),
     ):
         redis.eval("return redis.call(unpack(ARGV))", 0, *command)
 
