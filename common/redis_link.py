@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from ssl import SSLCertVerificationError
 from typing import Any, TypeVar
 
 from redis import Redis
@@ -82,6 +83,9 @@ def explain(error: BaseException, settings: Settings) -> str:
         return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"
     if isinstance(error, SlowAnswerError | TimeoutError):
         return f"{where} does not answer in time"
+    if isinstance(error.__context__, SSLCertVerificationError):
+        doubt = printable(error.__context__.verify_message)
+        return f"{where} has a certificate that {PREFIX}REDIS_TLS_CA does not vouch for ({doubt})"
     if isinstance(error, NoConnectionError | OSError):
         reason = getattr(error.__context__, "strerror", None) or error
         return f"no connection to {where} ({printable(reason, 120)})"

@@ -2,7 +2,9 @@
 
 import re
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from common.text import printable
@@ -83,14 +85,20 @@ def help_text() -> str:
 
 def _checked(name: str, value: str) -> object:
     pattern, meaning, convert = _RULES.get(name, _TEXT)
-    if not re.fullmatch(pattern, value, re.ASCII) or not value.isprintable():
-        raise SettingsError(f"{PREFIX}{name} takes {meaning}, not {printable(value, 40)!r}")
-    return convert(value)
+    if re.fullmatch(pattern, value, re.ASCII) and value.isprintable():
+        with suppress(ValueError, OSError):
+            return convert(value)
+    raise SettingsError(f"{PREFIX}{name} takes {meaning}, not {printable(value, 40)!r}")
 
 
 def _addresses(text: str) -> Sequence[tuple[str, int]]:
     parts = [address.rpartition(":") for address in text.split(",")]
     return tuple((host, int(port)) for host, _, port in parts)
+
+
+def _certificates(path: str) -> str:
+    ssl.create_default_context(cafile=path)
+    return path
 
 
 _Rule = tuple[str, str, Callable[[str], object]]
@@ -103,6 +111,7 @@ _RULES: dict[str, _Rule] = {
     "REDIS_SENTINEL_MASTER": (r"[\w.-]+", "a name of letters, digits, dots, dashes and underscores", str),
     "REDIS_REPLICAS": (r"\d", "a number of replicas from 0 to 9", int),
     "REDIS_TLS": ("yes|no", "yes or no", "yes".__eq__),
+    "REDIS_TLS_CA": (r"(?s).+", "a file of certificates (PEM) that can be read", _certificates),
     "DEVICE": (r"(?s).{1,64}", "a printable name of at most 64 characters", str),
     "AUDIO_OUTPUT": (r"[\w,-]+", "an output module of mpg123, such as alsa or pulse", str),
     "JOURNAL_LENGTH": (r"0*[1-9]\d{0,11}", "a number of events, at least 1", int),

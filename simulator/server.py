@@ -46,7 +46,14 @@ def find_server(kind: str | None = None) -> Path:
 class Server:
     """One server process on a free port of this machine; its data survive `stop` and `kill`, in its folder."""
 
-    def __init__(self, program: Path, folder: Path, *options: str, configuration: Path | None = None) -> None:
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        *options: str,
+        configuration: Path | None = None,
+        authority: Path | None = None,
+    ) -> None:
         """Choose a port; nothing runs yet.
 
         Args:
@@ -54,14 +61,17 @@ class Server:
             folder: an existing folder for its data.
             options: more of its options, such as `--appendonly yes`.
             configuration: a configuration file, which the options and the port and the folder take precedence over.
+            authority: a file of certificates: the server talks TLS, with one that these vouch for.
         """
         self.port = free_port()
+        self.authority = authority
         self._program = program
         self._folder = folder
         self._command = [
             str(program),
             *([str(configuration)] if configuration else []),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+            *(("--port", "0", "--tls-port") if authority else ("--port",)),
+            *(str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
             *options,
         ]
         self._process: subprocess.Popen[bytes] | None = None
@@ -76,6 +86,8 @@ class Server:
     def client(self, **options: object) -> Redis:
         """Return a client of the test or the demo, with short time-outs and no retries."""
         defaults: dict[str, object] = {"decode_responses": True, "protocol": 2, "socket_timeout": 5}
+        if self.authority:
+            defaults |= {"ssl": True, "ssl_ca_certs": str(self.authority)}
         return Redis(port=self.port, retry=Retry(NoBackoff(), 0), **(defaults | options))  # type: ignore[arg-type]
 
     def start(self) -> None:

@@ -1,6 +1,9 @@
 """Settings from the environment."""
 
+from pathlib import Path
+
 import pytest
+import trustme
 
 from common.settings import DESCRIPTIONS, PREFIX, Settings, SettingsError, help_text
 from tests.processes import REPOSITORY, Program
@@ -17,14 +20,16 @@ def test_defaults() -> None:
     assert (settings.audio_output, settings.journal_length, settings.redis_tls) == ("alsa", 100_000, False)
 
 
-def test_values() -> None:
+def test_values(tmp_path: Path) -> None:
+    certificates = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(certificates))
     settings = read(
         REDIS_HOST="redis.example",
         REDIS_PORT="6380",
         REDIS_USERNAME="gate",
         REDIS_PASSWORD="s3cret/ü",
         REDIS_TLS="yes",
-        REDIS_TLS_CA="/etc/ca.pem",
+        REDIS_TLS_CA=str(certificates),
         REDIS_SENTINELS="a.example:26379,[::1]:26380",
         REDIS_SENTINEL_MASTER="city-1",
         REDIS_REPLICAS="2",
@@ -39,7 +44,7 @@ def test_values() -> None:
         redis_username="gate",
         redis_password="s3cret/ü",
         redis_tls=True,
-        redis_tls_ca="/etc/ca.pem",
+        redis_tls_ca=str(certificates),
         redis_sentinels=(("a.example", 26379), ("[::1]", 26380)),
         redis_sentinel_master="city-1",
         redis_replicas=2,
@@ -62,6 +67,7 @@ BAD_VALUES = [
     ("REDIS_SENTINEL_MASTER", ["two words"]),
     ("REDIS_REPLICAS", ["-1", "all", "10"]),
     ("REDIS_TLS", ["maybe", "Yes"]),
+    ("REDIS_TLS_CA", ["/nonexistent.pem", __file__]),
     ("DEVICE", ["gate\x1b[2J", "x" * 65, "a\nb"]),
     ("AUDIO_OUTPUT", ["alsa; reboot", "a b"]),
     ("JOURNAL_LENGTH", ["0", "-5", "many", "9" * 20]),
