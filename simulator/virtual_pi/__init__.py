@@ -14,5 +14,6 @@ PYTHONPATH, and through `mpg123`, found on PATH; `VirtualPi.environment()` sets 
 Environment variables, all optional:
     VIRTUAL_PI_SOCKET: the station's Unix socket; without it the board stands alone, its field empty.
     VIRTUAL_PI_SPI_MICROSECONDS: the least time that one SPI transfer takes, by default 0.
+    VIRTUAL_PI_RESET_PIN: the GPIO that the reader's RST is wired to, by default 25.
     VIRTUAL_PI_PYTHON: the interpreter that runs `mpg123`, by default python3.
 """

@@ -28,15 +28,16 @@ class Pull(Enum):
 
 
 class Board:
-    """Pins by their BCM number, and an MFRC522 on SPI bus 0, device 0, its NRSTPD on GPIO 25.
+    """Pins by their BCM number, and an MFRC522 on SPI bus 0, device 0, its NRSTPD on GPIO 25 or where it was put.
 
     A pressed button connects its pin to ground. The module pulls NRSTPD up where the Pi does not drive it.
     """
 
-    def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0) -> None:
+    def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0, reset_pin: int = RESET_PIN) -> None:
         """Connect to the station at this Unix socket and take over the state of its world."""
         self.reader = Mfrc522()
         self._spi_transfer_s = spi_transfer_s
+        self._reset_pin = reset_pin
         self._lock = threading.RLock()
         self._outputs: dict[int, bool] = {}
         self._pulls = dict.fromkeys(PINS, Pull.NONE)
@@ -82,7 +83,7 @@ class Board:
             self._output_changed(pin, before, False)
 
     def _output_changed(self, pin: int, before: bool, level: bool) -> None:
-        if pin == RESET_PIN:
+        if pin == self._reset_pin:
             self.reader.set_nrstpd(self._outputs.get(pin, True))
         elif level != before:
             self._report("lit" if level else "dark", pin)
@@ -123,4 +124,5 @@ class Board:
 def the_board() -> Board:
     """Return this process's board, made by the environment when it is first asked for."""
     microseconds = float(os.environ.get("VIRTUAL_PI_SPI_MICROSECONDS") or 0)
-    return Board(os.environ.get("VIRTUAL_PI_SOCKET"), microseconds / 1e6)
+    reset_pin = int(os.environ.get("VIRTUAL_PI_RESET_PIN") or RESET_PIN)
+    return Board(os.environ.get("VIRTUAL_PI_SOCKET"), microseconds / 1e6, reset_pin)
