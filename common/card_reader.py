@@ -6,14 +6,13 @@ Datasheet: MFRC522, rev. 3.9. Standard: ISO/IEC 14443-3, type A.
 import logging
 import time
 
-from mfrc522 import MFRC522
-
 from common import wiring
 from common.cards import Card
 
 try:
     import RPi.GPIO as GPIO
-except RuntimeError as error:  # so it refuses on a machine that is no Pi
+    from mfrc522 import MFRC522
+except RuntimeError as error:  # so RPi.GPIO refuses on a machine that is no Pi, whoever loads it
     raise ImportError(str(error)) from error
 
 RESET_PIN = wiring.RESET.bcm
