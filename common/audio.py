@@ -15,6 +15,31 @@ TIME_LIMIT_S = 10.0
 _logger = logging.getLogger(__name__)
 
 
+def player_command(output: str) -> list[str]:
+    """Return the player that is on PATH, and its options, to be followed by a file; nothing if there is none.
+
+    Args:
+        output: the output module that mpg123 is to use. Left to itself, it may pick one that spins for ever.
+    """
+    name, *options = _player(output)
+    player = shutil.which(name)
+    return [player, *options] if player else []
+
+
+def clip_path(clip: str) -> Path:
+    """Return the file of a clip, given by its name without the ending."""
+    return CLIPS / f"{clip}.mp3"
+
+
+def failure_reason(errors: bytes) -> str:
+    """Return the last line of what a player that failed has said."""
+    return printable((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
+
+
+def _player(output: str) -> list[str]:
+    return ["afplay"] if sys.platform == "darwin" else ["mpg123", "-q", "-o", output]
+
+
 class Speaker:
     """Plays one clip at a time without ever keeping its caller waiting; the next clip cuts the last one short.
 
@@ -25,20 +50,18 @@ class Speaker:
         """Find the player.
 
         Args:
-            output: the output module that mpg123 is to use. Left to itself, it may pick one that spins for ever.
+            output: the output module that mpg123 is to use.
         """
-        name, *options = ["afplay"] if sys.platform == "darwin" else ["mpg123", "-q", "-o", output]
-        player = shutil.which(name)
-        self._command = [player, *options] if player else []
+        self._command = player_command(output)
         self._playing: subprocess.Popen[bytes] | None = None
         self._complaints: set[str] = set()
-        if not player:
-            self._complain(f"there will be no sound: no {name} on PATH")
+        if not self._command:
+            self._complain(f"there will be no sound: no {_player(output)[0]} on PATH")
 
     def play(self, clip: str) -> None:
         """Start a clip, given by its name without the ending."""
         self.stop()
-        path = CLIPS / f"{clip}.mp3"
+        path = clip_path(clip)
         if not path.is_file():
             self._complain(f"there is no clip {path}")
         elif self._command:
@@ -72,8 +95,7 @@ class Speaker:
             self._complain(f"the player did not finish {clip} within {TIME_LIMIT_S:.0f} s")
             return
         if player.returncode > 0:
-            reason = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
-            self._complain(f"the player failed: {printable(reason)}")
+            self._complain(f"the player failed: {failure_reason(errors)}")
 
     def _complain(self, complaint: str) -> None:
         if complaint not in self._complaints:

@@ -27,6 +27,7 @@ _Command = tuple[str, ...]
 _Outcome = TypeVar("_Outcome", bound=StrEnum)
 
 _BOTH_SCRIPTS: Sequence[_Command] = (
+    ("EVALSHA", "0" * 40, "0"),
     ("TIME",),
     ("GET", _ANY_RECEIPT),
     ("XREVRANGE", JOURNAL, "+", "-"),
@@ -73,6 +74,22 @@ class ReplicationError(ResponseError):
     """A change has been made, but too few replicas hold it in time."""
 
 
+def prepare(redis: Redis, needs: Sequence[_Command]) -> None:
+    """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap.
+
+    Raises:
+        NoPermissionError: the user lacks rights; the message names them.
+        RedisError: the server cannot be asked, or not be worked with.
+    """
+    refused = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(needs))
+    if not isinstance(refused, list):
+        raise ResponseError("the check of this user's rights gave no list")
+    if refused:
+        raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
+    for script in (_USE_PASS, _ISSUE_PASS):
+        redis.script_load(script)
+
+
 def new_id() -> str:
     """Make the id of a tap or a sale: random, so that no two devices make the same one."""
     return uuid.uuid4().hex
@@ -92,9 +109,8 @@ class PassStore:
             settings: where Redis is, this device's name and the journal's length.
             needs: what this device must be permitted to do, `TO_USE` or `TO_SELL`; checked at each connection.
         """
-        self._needs = needs
         self._arguments: list[str | int] = [settings.device, settings.journal_length, RECEIPT_LIFETIME_S]
-        self._link = RedisLink(settings, self._prepare)
+        self._link = RedisLink(settings, lambda redis: prepare(redis, needs))
         self._replicas = settings.redis_replicas
         self._use_pass = self._link.redis.register_script(_USE_PASS)
         self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
@@ -150,13 +166,3 @@ class PassStore:
             pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
             answer, replicas = pipeline.execute()
         return answer, replicas
-
-    def _prepare(self, redis: Redis) -> None:
-        """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""
-        refused = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(self._needs))
-        if not isinstance(refused, list):
-            raise ResponseError("the check of this user's rights gave no list")
-        if refused:
-            raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
-        for script in (_USE_PASS, _ISSUE_PASS):
-            redis.script_load(script)
