@@ -24,7 +24,7 @@ from tests.processes import Program
 from tests.rider import GREEN, RED, YELLOW, heard, seen
 
 SHARED = ["gpio library", "spi", "groups", "reader", "reset"]
-REDIS = ["redis", "rights", "round trip", "durability", "eviction"]
+REDIS = ["redis", "round trip", "rights", "durability", "eviction"]
 PI_4 = Machine("Raspberry Pi 4 Model B Rev 1.4", "6.1.21-v8+")
 PI_5 = Machine("Raspberry Pi 5 Model B Rev 1.0", "6.6.31+rpt-rpi-2712")
 
@@ -125,7 +125,7 @@ class TestHardware:
     def test_unplugged_reader(self, environment: Environment, pi: VirtualPi, floating_miso: int) -> None:
         pi.unplug_reader(floating_miso)
         report = Report(environment)
-        assert (report.status, report.wrong) == (1, ["reader"])
+        assert (report.status, report.wrong) == (1, ["reader"]), report.lines
         assert f"its version reads 0x{floating_miso:02X}" in report.lines["reader"]
         assert "SDA to pin 24, SCK to pin 23, MOSI to pin 19, MISO to pin 21" in report.lines["reader"]
         assert "reset" in report.untold
@@ -154,19 +154,19 @@ class SpiDev:
     def test_no_spi(self, environment: Environment, fake_module: Fake, error: str, remedy: str) -> None:
         fake_module("spidev.py", f"class SpiDev:\n    def open(self, bus, device):\n        raise {error}(1, 'no')\n")
         report = Report(environment)
-        assert (report.status, report.wrong) == (1, ["spi"])
+        assert (report.status, report.wrong) == (1, ["spi"]), report.lines
         assert f"; {remedy}" in report.lines["spi"]
         assert {"reader", "reset"} <= set(report.untold)
 
     def test_reset_wire_on_another_pin(self, environment: Environment) -> None:
         report = Report({**environment, "VIRTUAL_PI_RESET_PIN": "15"})
-        assert (report.status, report.wrong) == (1, ["reset"])
+        assert (report.status, report.wrong) == (1, ["reset"]), report.lines
         assert report.lines["reset"].endswith("; connect RST to pin 22 (GPIO 25)")
 
     def test_stuck_button(self, environment: Environment, pi: VirtualPi) -> None:
         pi.press(YELLOW)
         report = Report(environment, "terminal")
-        assert (report.status, report.wrong) == (1, ["buttons"])
+        assert (report.status, report.wrong) == (1, ["buttons"]), report.lines
         assert "yellow on pin 33 (GPIO 13)" in report.lines["buttons"]
 
     def test_lights_shine_one_after_another(self, environment: Environment, pi: VirtualPi) -> None:
@@ -239,7 +239,7 @@ class TestGpioLibrary:
     def test_missing(self, environment: Environment, fake_module: Fake) -> None:
         fake_module("RPi/__init__.py", "raise ImportError('No module named RPi')")
         report = Report(environment, "gate")
-        assert (report.status, report.wrong) == (1, ["gpio library"])
+        assert (report.status, report.wrong) == (1, ["gpio library"]), report.lines
         assert report.lines["gpio library"].endswith("; sudo apt install python3-rpi-lgpio")
 
     def test_original_that_does_not_load(self, environment: Environment, fake_module: Fake) -> None:
@@ -247,8 +247,11 @@ class TestGpioLibrary:
             fake_module(path, "")
         fake_module("RPi/GPIO/__init__.py", "raise RuntimeError('This module can only be run on a Raspberry Pi!')")
         report = Report(environment, "gate")
-        assert (report.status, report.wrong) == (1, ["gpio library"])
+        assert (report.status, report.wrong) == (1, ["gpio library"]), report.lines
         assert "it does not load: This module can only be run on a Raspberry Pi!" in report.lines["gpio library"]
+        with Program("entry_gate", environment=environment) as gate:
+            assert gate.end() == 1
+        assert len(gate.errors) == 1, "a device says it in a line, too"
 
     def test_shim(self, environment: Environment, fake_module: Fake) -> None:
         fake_module("rpi_lgpio-0.6.dist-info/METADATA", "Name: rpi-lgpio\nVersion: 0.6\n")
@@ -262,7 +265,7 @@ class TestSound:
 
     def test_no_player(self, environment: Environment, tmp_path: Path) -> None:
         report = Report({**environment, "PATH": str(tmp_path)})
-        assert (report.status, report.wrong) == (1, ["sound"])
+        assert (report.status, report.wrong) == (1, ["sound"]), report.lines
         assert report.lines["sound"].endswith("; sudo apt install mpg123")
 
     @pytest.mark.parametrize(
@@ -275,7 +278,7 @@ class TestSound:
     def test_failing_player(self, environment: Environment, fake_program: Fake, script: str, words: str) -> None:
         fake_program("mpg123", script)
         report = Report(environment)
-        assert (report.status, report.wrong) == (1, ["sound"])
+        assert (report.status, report.wrong) == (1, ["sound"]), report.lines
         assert words in report.lines["sound"]
         assert f"{PREFIX}AUDIO_OUTPUT" in report.lines["sound"]
 
@@ -292,14 +295,14 @@ class TestRedis:
         server.suspend()
         report = Report(environment, "monitor")
         server.resume()
-        assert (report.status, report.wrong) == (1, ["redis"])
+        assert (report.status, report.wrong) == (1, ["redis"]), report.lines
         assert "does not answer in time" in report.lines["redis"]
 
     @pytest.mark.parametrize("password", ["", "wrong"])
     def test_wrong_password(self, environment: Environment, server: Server, password: str) -> None:
         server.client().config_set("requirepass", "right")
         report = Report({**environment, f"{PREFIX}REDIS_PASSWORD": password}, "monitor")
-        assert (report.status, report.wrong) == (1, ["redis"])
+        assert (report.status, report.wrong) == (1, ["redis"]), report.lines
         assert f"refuses the login: check {PREFIX}REDIS_USERNAME" in report.lines["redis"]
 
     @pytest.mark.parametrize(
@@ -318,7 +321,7 @@ class TestRedis:
         server.client().execute_command("ACL", "SETUSER", "it", "on", ">secret", "~*", "&*", "+@all", taken)
         login = {f"{PREFIX}REDIS_USERNAME": "it", f"{PREFIX}REDIS_PASSWORD": "secret"}
         report = Report({**environment, **login}, device)
-        assert (report.status, report.wrong) == (1, ["rights"])
+        assert (report.status, report.wrong) == (1, ["rights"]), report.lines
         assert words in report.lines["rights"]
         assert f"it cannot be a {device}: " in report.lines["rights"]
 
@@ -339,11 +342,12 @@ class TestRedis:
         server.client().execute_command("ACL", "SETUSER", "it", "on", ">secret", "+ping")
         login = {f"{PREFIX}REDIS_USERNAME": "it", f"{PREFIX}REDIS_PASSWORD": "secret"}
         report = Report({**environment, **login})
-        assert (report.status, report.wrong) == (1, ["rights"])
+        assert (report.status, report.wrong) == (1, ["rights"]), report.lines
 
-    def test_slow(self, environment: Environment, server: Server) -> None:
+    @pytest.mark.parametrize("delay_s", [0.26, 0.7])
+    def test_slow(self, environment: Environment, server: Server, delay_s: float) -> None:
         with FaultProxy(server.port) as proxy:
-            proxy.delay_s = 0.26
+            proxy.delay_s = delay_s
             report = Report({**environment, f"{PREFIX}REDIS_PORT": str(proxy.port)}, "monitor")
         assert report.status == 1
         assert "round trip" in report.wrong
@@ -365,7 +369,7 @@ class TestRedis:
     ) -> None:
         server.client().config_set(setting, value)
         report = Report(environment, "monitor")
-        assert (report.status, report.wrong) == (1, [name])
+        assert (report.status, report.wrong) == (1, [name]), report.lines
         assert f"redis-cli CONFIG SET {setting} " in report.lines[name]
 
     def test_info_tells_where_config_may_not(self, environment: Environment, server: Server) -> None:
