@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 import simulator.virtual_pi
 from common.settings import PREFIX, Settings
@@ -18,6 +20,17 @@ STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", choices=["valkey", "redis"], help="run against this server (default: what is there)")
+
+
+class _Scheduling(LoadScopeScheduling):
+    """Tests go to any worker, but those of tests/deploy, which share what takes a minute to make, go to one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "deploy" if nodeid.startswith("tests/deploy/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

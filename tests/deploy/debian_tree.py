@@ -1,0 +1,103 @@
+"""A small Debian in a folder, to install into."""
+
+import os
+import shutil
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+from tests.processes import REPOSITORY
+
+MIRROR = "http://deb.debian.org/debian"
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_BUNDLE_IN_TREE = "/etc/outer-certificates.crt"  # installing ca-certificates writes the other anew
+_PACKAGES = Path("srv/packages")
+
+
+class DebianTree:
+    """Debian Bookworm with what Raspberry Pi OS adds that matters here: packages for the GPIO pins, and config.txt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(
+            ["debootstrap", "--variant=minbase", "bookworm", folder, MIRROR], check=True, capture_output=True
+        )
+        self._share_the_network()
+        self.path("/boot/firmware").mkdir()
+        self.path("/boot/firmware/config.txt").write_text("#dtparam=spi=on\n[cm4]\notg_mode=1")
+        self._offer_package("python3-rpi-lgpio", "Provides: python3-rpi.gpio\nConflicts: python3-rpi.gpio\n")
+        self._offer_package("python3-rpi.gpio", "")
+
+    def path(self, inside: str) -> Path:
+        return self.folder / inside.lstrip("/")
+
+    def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return _run("chroot", str(self.folder), *command, environment=environment)
+
+    def output(self, *command: str, **environment: str) -> str:
+        result = self.run(*command, **environment)
+        assert result.returncode == 0, result.stderr
+        return result.stdout.strip()
+
+    def install(self, *arguments: str, **environment: str) -> str:
+        """Run scripts/install from outside."""
+        command = [str(REPOSITORY / "scripts/install"), "--root", str(self.folder), *arguments]
+        result = _run(*command, environment=environment)
+        assert (result.returncode, result.stderr) == (0, ""), result.stderr
+        return result.stdout
+
+    def installed_packages(self) -> set[str]:
+        lines = self.output("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").splitlines()
+        return {package for status, package in map(str.split, lines) if status == "ii"}
+
+    def _share_the_network(self) -> None:
+        """Let apt and pip in the tree reach what they reach outside."""
+        if Path(_BUNDLE).exists():
+            shutil.copy(_BUNDLE, self.path(_BUNDLE_IN_TREE))
+        if Path("/etc/pip.conf").exists():
+            shutil.copy("/etc/pip.conf", self.path("/etc"))
+        if Path("/etc/xdg/pip").exists():
+            shutil.copytree("/etc/xdg/pip", self.path("/etc/xdg/pip"))
+        proxies = subprocess.run(
+            ["apt-config", "dump", "Acquire::http", "Acquire::https"], check=True, capture_output=True, text=True
+        )
+        self.path("/etc/apt/apt.conf.d/90outer").write_text(proxies.stdout)
+
+    def _offer_package(self, name: str, relations: str) -> None:
+        source = self.path(f"/tmp/{name}")
+        library = source / "usr/lib/python3/dist-packages/RPi"
+        library.mkdir(parents=True)
+        for module in ("__init__.py", "GPIO.py"):
+            (library / module).write_text("")
+        control = (
+            f"Package: {name}\nVersion: 1\nArchitecture: all\nMaintainer: nobody\nDescription: stand-in\n{relations}"
+        )
+        (source / "DEBIAN").mkdir()
+        (source / "DEBIAN/control").write_text(control)
+        packages = self.folder / _PACKAGES
+        packages.mkdir(exist_ok=True)
+        archive = packages / f"{name}.deb"
+        subprocess.run(["dpkg-deb", "--root-owner-group", "--build", source, archive], check=True, capture_output=True)
+        shutil.rmtree(source)
+        data = archive.read_bytes()
+        with (packages / "Packages").open("a") as index:
+            index.write(f"{control}Filename: {archive.name}\nSize: {len(data)}\nSHA256: {sha256(data).hexdigest()}\n\n")
+        self.path("/etc/apt/sources.list.d/pi.list").write_text(f"deb [trusted=yes] file:/{_PACKAGES} ./\n")
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove it, but nothing that debootstrap may have left mounted there."""
+    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for place in reversed(mounted):
+        if Path(place).is_relative_to(folder):
+            subprocess.run(["umount", place], check=True)
+    shutil.rmtree(folder)
+
+
+def _run(*command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    outer = {name: _BUNDLE_IN_TREE if value == _BUNDLE else value for name, value in os.environ.items()}
+    if Path(_BUNDLE).exists():
+        outer["PIP_CERT"] = _BUNDLE_IN_TREE
+    return subprocess.run(
+        command, env={**outer, **environment}, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
