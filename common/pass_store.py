@@ -9,85 +9,28 @@ from typing import TypeVar
 
 from redis import Redis
 from redis.commands.core import Script
-from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, ResponseError
 
+from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import RedisLink, Unavailable
+from common.rights import Command, check_device
 from common.settings import Settings
 
-JOURNAL = "transit-pass:events"
-RECEIPT_PREFIX = "transit-pass:receipt:"
 RECEIPT_LIFETIME_S = 120
 
 REPLICATION_LIMIT_MS = 400  # less than a socket's time-out
 
-_ANY_CARD = "1"
-_ANY_RECEIPT = RECEIPT_PREFIX + "check"
-_Command = tuple[str, ...]
 _Outcome = TypeVar("_Outcome", bound=StrEnum)
-
-_BOTH_SCRIPTS: Sequence[_Command] = (
-    ("EVALSHA", "0" * 40, "0"),
-    ("TIME",),
-    ("GET", _ANY_RECEIPT),
-    ("XREVRANGE", JOURNAL, "+", "-"),
-    ("XADD", JOURNAL, "*", "channel", "payload"),
-    ("SET", _ANY_RECEIPT, ""),
-    ("EXPIRE", _ANY_RECEIPT, "1"),
-)
-TO_USE: Sequence[_Command] = (
-    *_BOTH_SCRIPTS,
-    ("TYPE", _ANY_CARD),
-    ("HGETALL", _ANY_CARD),
-    ("TTL", _ANY_CARD),
-    ("HINCRBY", _ANY_CARD, "tripsRemaining", "-1"),
-    ("DEL", _ANY_CARD),
-    ("EXPIRE", _ANY_CARD, "1"),
-    ("PUBLISH", "pass-activated:TWO_HOUR", ""),
-    ("PUBLISH", "pass-denied", ""),
-    *(("PUBLISH", f"pass-used:{pass_type}", "") for pass_type in PassType),
-)
-TO_SELL: Sequence[_Command] = (
-    *_BOTH_SCRIPTS,
-    ("EXISTS", _ANY_CARD),
-    ("HSET", _ANY_CARD, "passType", ""),
-    *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
-)
 
 _FOLDER = Path(__file__).parent
 _LEDGER = (_FOLDER / "ledger.lua").read_text()
 _USE_PASS = _LEDGER + (_FOLDER / "use_pass.lua").read_text()
 _ISSUE_PASS = _LEDGER + (_FOLDER / "issue_pass.lua").read_text()
 
-_REFUSED_COMMANDS = """
-local refused = {}
-for _, command in ipairs(cjson.decode(ARGV[1])) do
-  if not redis.acl_check_cmd(unpack(command)) then
-    refused[#refused + 1] = command[1] .. ' ' .. (command[2] or '')
-  end
-end
-return refused
-"""
-
 
 class ReplicationError(ResponseError):
     """A change has been made, but too few replicas hold it in time."""
-
-
-def prepare(redis: Redis, needs: Sequence[_Command]) -> None:
-    """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap.
-
-    Raises:
-        NoPermissionError: the user lacks rights; the message names them.
-        RedisError: the server cannot be asked, or not be worked with.
-    """
-    refused = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(needs))
-    if not isinstance(refused, list):
-        raise ResponseError("the check of this user's rights gave no list")
-    if refused:
-        raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
-    for script in (_USE_PASS, _ISSUE_PASS):
-        redis.script_load(script)
 
 
 def new_id() -> str:
@@ -102,15 +45,16 @@ class PassStore:
     have been made or not, and calling again with the same id is safe.
     """
 
-    def __init__(self, settings: Settings, needs: Sequence[_Command]) -> None:
+    def __init__(self, settings: Settings, needs: Sequence[Command]) -> None:
         """Start connecting to Redis.
 
         Args:
             settings: where Redis is, this device's name and the journal's length.
-            needs: what this device must be permitted to do, `TO_USE` or `TO_SELL`; checked at each connection.
+            needs: what this device must be permitted to do, `rights.TO_USE` or `TO_SELL`; checked at each connection.
         """
         self._arguments: list[str | int] = [settings.device, settings.journal_length, RECEIPT_LIFETIME_S]
-        self._link = RedisLink(settings, lambda redis: prepare(redis, needs))
+        self._needs = needs
+        self._link = RedisLink(settings, self._prepare)
         self._replicas = settings.redis_replicas
         self._use_pass = self._link.redis.register_script(_USE_PASS)
         self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
@@ -166,3 +110,9 @@ class PassStore:
             pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
             answer, replicas = pipeline.execute()
         return answer, replicas
+
+    def _prepare(self, redis: Redis) -> None:
+        """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""
+        check_device(redis, self._needs)
+        for script in (_USE_PASS, _ISSUE_PASS):
+            redis.script_load(script)

@@ -4,7 +4,8 @@ from contextlib import ExitStack, closing
 
 from common.audio import Speaker
 from common.daemon import run
-from common.pass_store import TO_USE, PassStore
+from common.pass_store import PassStore
+from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 from redis import Redis
 
 from common.events import START, Event, EventId, MalformedEventError
-from common.pass_store import JOURNAL
+from common.keys import JOURNAL
 
 BATCH = 1000
 

@@ -10,8 +10,9 @@ from redis.client import PubSub
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
-from common.events import CHANNELS, START, Event, EventId, MalformedEventError
+from common.events import START, Event, EventId, MalformedEventError
 from common.redis_link import explain, redis_client
+from common.rights import subscribe
 from common.service_manager import ServiceManager
 from common.settings import Settings
 from system_monitor.journal import Journal
@@ -94,7 +95,7 @@ class Monitor:
         while True:
             try:
                 with self._redis.pubsub() as pubsub:
-                    _subscribe(pubsub)
+                    subscribe(self._redis, pubsub, SOCKET_TIMEOUT_S)
                     if is_lost:
                         self._display.notice("connected again")
                         is_lost, retry_s = False, FIRST_RETRY_S
@@ -192,9 +193,3 @@ class Monitor:
             return self._caught_up
         self._display.notice("the journal has been trimmed past the last event shown: some events may be missing")
         return START
-
-
-def _subscribe(pubsub: PubSub) -> None:
-    pubsub.psubscribe(CHANNELS)
-    if pubsub.get_message(timeout=SOCKET_TIMEOUT_S) is None:
-        raise SlowAnswerError

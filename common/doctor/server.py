@@ -3,7 +3,7 @@
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from functools import partial
 from threading import Thread
@@ -13,20 +13,10 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from common.doctor.finding import Finding, ok, settle, untold, wrong
-from common.events import CHANNELS
-from common.pass_store import JOURNAL, TO_SELL, TO_USE, prepare
 from common.redis_link import PATIENCE_S, explain, redis_client
+from common.rights import TO_SELL, TO_USE, check_device, subscribe
 from common.settings import PREFIX, Settings
 from common.text import printable
-
-TO_WATCH: Sequence[Sequence[str]] = (
-    ("PING",),
-    ("EXISTS", JOURNAL),
-    ("XRANGE", JOURNAL, "-", "+", "COUNT", "1"),
-    ("XREVRANGE", JOURNAL, "+", "-", "COUNT", "1"),
-    ("XINFO", "STREAM", JOURNAL),
-)
-"""What the monitor must be permitted to do, beside subscribing to the channels; none of it changes anything."""
 
 _SOCKET_TIMEOUT_S = 2.0
 _TIME_LIMIT_S = 2.5
@@ -111,32 +101,20 @@ def _check_rights(name: str, redis: Redis, settings: Settings, device: str | Non
     return ok(name, f"{user} may do all that a {' or a '.join(roles)} does")
 
 
-def _missing(redis: Redis, role: str) -> str:
+def _missing(redis: Any, role: str) -> str:  # noqa: ANN401  # redis-py's pubsub has no type
     """Return what this user is refused of the role's work; empty if nothing."""
     try:
         match role:
             case "gate":
-                prepare(redis, TO_USE)
+                check_device(redis, TO_USE)
             case "terminal":
-                prepare(redis, TO_SELL)
+                check_device(redis, TO_SELL)
             case _:
-                _watch(redis)
+                with redis.pubsub() as pubsub:
+                    subscribe(redis, pubsub, _SOCKET_TIMEOUT_S)
     except NoPermissionError as error:
         return printable(error)
     return ""
-
-
-def _watch(redis: Any) -> None:  # noqa: ANN401  # redis-py's types know no subcommands
-    for command in TO_WATCH:
-        try:
-            redis.execute_command(*command)
-        except NoPermissionError:
-            raise
-        except ResponseError:  # there is no journal yet
-            continue
-    with redis.pubsub() as pubsub:
-        pubsub.psubscribe(CHANNELS)
-        pubsub.get_message(timeout=_SOCKET_TIMEOUT_S)
 
 
 def _check_round_trip(name: str, redis: Redis) -> Finding:

@@ -312,9 +312,9 @@ class TestRedis:
             ("gate", "-eval", "'eval'"),
             ("gate", "-evalsha", "missing are EVALSHA"),
             ("terminal", "-exists", "missing are EXISTS"),
-            ("monitor", "-psubscribe", "'psubscribe'"),
-            ("monitor", "resetchannels", "channel"),
-            ("monitor", "-xinfo", "'xinfo|stream'"),
+            ("monitor", "-psubscribe", "PSUBSCRIBE pass-*"),
+            ("monitor", "resetchannels", "PSUBSCRIBE pass-*"),
+            ("monitor", "-xinfo", "XINFO STREAM"),
         ],
     )
     def test_missing_right(self, environment: Environment, server: Server, device: str, taken: str, words: str) -> None:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 from redis import Redis
 
-from common.pass_store import JOURNAL, RECEIPT_LIFETIME_S, TO_SELL, TO_USE, PassStore, new_id
+from common.keys import JOURNAL
+from common.pass_store import RECEIPT_LIFETIME_S, PassStore, new_id
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
+from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 
 CARDS = ["43405556992", "11", "1302123111085380"]

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from common.pass_store import JOURNAL, RECEIPT_LIFETIME_S, RECEIPT_PREFIX, TO_SELL, TO_USE, PassStore, new_id
+from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.pass_store import RECEIPT_LIFETIME_S, PassStore, new_id
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
+from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.processes import wait_for

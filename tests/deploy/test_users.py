@@ -7,7 +7,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from common.pass_store import JOURNAL, RECEIPT_PREFIX, TO_SELL, TO_USE
+from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.rights import TO_SELL, TO_USE
 from simulator.server import Server
 from tests.processes import REPOSITORY
 

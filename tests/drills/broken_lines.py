@@ -6,7 +6,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from common.pass_store import JOURNAL, TO_USE, PassStore, new_id
+from common.keys import JOURNAL
+from common.pass_store import PassStore, new_id
+from common.rights import TO_USE
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from tests.drills.drill import Outcome, dice, until_answered

@@ -13,9 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from common.cards import Card as ReadCard
-from common.pass_store import TO_SELL, PassStore, new_id
+from common.pass_store import PassStore, new_id
 from common.passes import PassType
 from common.redis_link import Unavailable
+from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.cards import Card

@@ -9,8 +9,9 @@ from unittest.mock import patch
 from redis import Redis
 
 from common import redis_link
-from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.pass_store import PassStore, new_id
 from common.passes import PassType, SaleOutcome, UseOutcome
+from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.drills.drill import Outcome, dice, entries, ledger, passes, sales, until_answered

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from redis import Redis
 
-from common.pass_store import JOURNAL, RECEIPT_PREFIX
+from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.redis_link import Unavailable
 
 SEED = 14443

@@ -13,8 +13,9 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.pass_store import TO_SELL, PassStore, new_id
+from common.pass_store import PassStore, new_id
 from common.passes import PassType
+from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
 from simulator.server import Server, free_port
 from tests.drills.drill import Outcome, dice, sales, until_answered

@@ -7,8 +7,9 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 from common.cards import Card as ReadCard
-from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.pass_store import PassStore, new_id
 from common.passes import PassType, UseOutcome
+from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.cards import Card

@@ -4,8 +4,9 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from common.pass_store import TO_SELL, TO_USE, PassStore, new_id
+from common.pass_store import PassStore, new_id
 from common.passes import PassType
+from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.drills.drill import Outcome, entries, ledger, passes, sales, until_answered

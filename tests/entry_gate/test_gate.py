@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.pass_store import JOURNAL
+from common.keys import JOURNAL
 from simulator.server import Server
 from simulator.virtual_pi.cards import AnyCard, Phone
 from simulator.virtual_pi.station import Kind, VirtualPi

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.pass_store import JOURNAL
+from common.keys import JOURNAL
 from common.passes import PassType
 from simulator.server import Server
 from simulator.virtual_pi.cards import AnyCard, Phone

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.pass_store import JOURNAL, TO_SELL, TO_USE, PassStore, new_id
+from common.keys import JOURNAL
+from common.pass_store import PassStore, new_id
 from common.passes import PassType
+from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.processes import REPOSITORY, Program, wait_for
@@ -283,6 +285,24 @@ class TestCatchUp:
                 wait_for(lambda: redis.pubsub_numpat() == 1)
                 redis.publish("pass-denied", '{"cardSerialNumber":"1","reason":"no-pass"}')
                 program.wait_for_output("card 1 was denied")
+
+    def test_missing_rights_are_named(self, server: Server, redis: Redis) -> None:
+        redis.execute_command("ACL", "SETUSER", "watcher", "reset", "on", ">secret", "~*", "+@all", "-xinfo", "-xrange")
+        environment = {
+            PORT: str(server.port),
+            "TRANSIT_PASS_DEMO_REDIS_USERNAME": "watcher",
+            "TRANSIT_PASS_DEMO_REDIS_PASSWORD": "secret",
+        }
+        try:
+            with Program("system_monitor", environment=environment) as program:
+                line = program.wait_for_error("connection lost")
+                assert (
+                    "missing are XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in line
+                )
+                redis.execute_command("ACL", "SETUSER", "watcher", "+@all", "allchannels")
+                program.wait_for_error("connected again")
+        finally:
+            redis.execute_command("ACL", "DELUSER", "watcher")
 
     def test_wrong_password(self, server: Server) -> None:
         environment = {PORT: str(server.port), "TRANSIT_PASS_DEMO_REDIS_PASSWORD": "wrong"}
