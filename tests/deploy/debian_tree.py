@@ -8,7 +8,6 @@ from pathlib import Path
 
 from tests.processes import REPOSITORY
 
-MIRROR = "http://deb.debian.org/debian"
 _BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _BUNDLE_IN_TREE = "/etc/outer-certificates.crt"  # installing ca-certificates writes the other anew
 _PACKAGES = Path("srv/packages")
@@ -19,9 +18,7 @@ class DebianTree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run(
-            ["debootstrap", "--variant=minbase", "bookworm", folder, MIRROR], check=True, capture_output=True
-        )
+        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, capture_output=True)
         self._share_the_network()
         self.path("/boot/firmware").mkdir()
         self.path("/boot/firmware/config.txt").write_text("#dtparam=spi=on\n[cm4]\notg_mode=1")

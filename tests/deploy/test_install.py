@@ -21,6 +21,10 @@ HOME = "/opt/transit-pass"
 PYTHON = f"{HOME}/.venv/bin/python"
 SETTINGS = "/etc/transit-pass/transit-pass.env"
 CONFIG = "/boot/firmware/config.txt"
+STAND_IN = """#!/bin/sh
+[ "$1" = --version ] && echo "systemd 257 (257.8)" && exit
+echo "${0##*/} $*" >>/tmp/commands
+"""
 UNITS = {
     "gate": "entry_gate/entry-gate.service",
     "terminal": "sales_terminal/sales-terminal.service",
@@ -72,7 +76,7 @@ def machine(gate: DebianTree) -> DebianTree:
     gate.path("/run/systemd/system").mkdir(parents=True)
     for tool in ("systemctl", "raspi-config"):
         stand_in = gate.path(f"/usr/bin/{tool}")
-        stand_in.write_text('#!/bin/sh\necho "${0##*/} $*" >>/tmp/commands\n')
+        stand_in.write_text(STAND_IN)
         stand_in.chmod(0o755)
     return gate
 
@@ -235,6 +239,12 @@ class TestOnTheMachineItself:
             "systemctl --quiet --no-block restart entry-gate.service",
         ]
         assert machine.output(PYTHON, "-m", "entry_gate", "--help", PYTHONPATH=HOME)
+
+    def test_restarts_back_off_where_systemd_knows_how_to(self, machine: DebianTree) -> None:
+        units = machine.path("/etc/systemd/system")
+        (drop_in,) = units.glob("*.service.d/*")
+        assert drop_in.relative_to(units) == Path("entry-gate.service.d/back-off.conf")
+        assert "RestartSteps=" in drop_in.read_text()
 
     def test_the_others_are_brought_up_to_date_too(self, machine: DebianTree) -> None:
         unit = machine.path("/etc/systemd/system/entry-gate.service")
