@@ -43,7 +43,7 @@ local function next_event_id()
   else
     id_sequence = id_sequence + 1
   end
-  return string.format('%.0f-%.0f', id_ms, id_sequence)
+  return id_ms .. '-' .. id_sequence
 end
 
 local function record(channel, event)
@@ -57,7 +57,7 @@ local function record(channel, event)
 end
 
 local function conclude(outcome)
-  plan('SET', receipt, card .. ' ' .. outcome, 'EX', receipt_lifetime)
+  plan('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
   for _, write in ipairs(writes) do
     if not redis.acl_check_cmd(unpack(write)) then
       error({err = 'NOPERM this user may not ' .. write[1] .. ' ' .. write[2]})

@@ -24,12 +24,11 @@ _BOTH_SCRIPTS: Sequence[Command] = (
     ("GET", _ANY_RECEIPT),
     ("XREVRANGE", JOURNAL, "+", "-"),
     ("XADD", JOURNAL, "*", "channel", "payload"),
-    ("SET", _ANY_RECEIPT, ""),
+    ("SETEX", _ANY_RECEIPT, "1", ""),
     ("EXPIRE", _ANY_RECEIPT, "1"),
 )
 TO_USE: Sequence[Command] = (
     *_BOTH_SCRIPTS,
-    ("TYPE", _ANY_CARD),
     ("HGETALL", _ANY_CARD),
     ("TTL", _ANY_CARD),
     ("HINCRBY", _ANY_CARD, "tripsRemaining", "-1"),

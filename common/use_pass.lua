@@ -8,14 +8,6 @@ local function deny(reason)
   return conclude(reason)
 end
 
-local function fields_of(hash)
-  local fields, flat = {}, redis.call('HGETALL', hash)
-  for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
-  end
-  return fields
-end
-
 local use = {}
 
 function use.SINGLE_USE(pass)
@@ -58,14 +50,19 @@ if outcome then
   return outcome
 end
 
-local kind = redis.call('TYPE', card).ok
-if kind == 'none' then
-  return deny('no-pass')
-elseif kind ~= 'hash' then
+local held = redis.pcall('HGETALL', card)
+if held.err and held.err:find('^WRONGTYPE') then
   return deny('invalid-pass')
+elseif held.err then
+  error(held)
+elseif #held == 0 then
+  return deny('no-pass')
 end
 
-local pass = fields_of(card)
+local pass = {}
+for i = 1, #held, 2 do
+  pass[held[i]] = held[i + 1]
+end
 local use_as_sold = use[pass.passType]
 if not use_as_sold then
   return deny('invalid-pass')

@@ -283,7 +283,7 @@ class TestAllOrNothing:
         redis.set(JOURNAL, "x")
         self.refuse_and_compare(store, redis)
 
-    @pytest.mark.parametrize("missing", ["-publish", "-set", "-hincrby -del -expire", "-xadd", "resetchannels"])
+    @pytest.mark.parametrize("missing", ["-publish", "-setex", "-hincrby -del -expire", "-xadd", "resetchannels"])
     @pytest.mark.parametrize("pass_type", PassType)
     def test_rights_taken_away_while_running(
         self, redis: Redis, settings: Settings, missing: str, pass_type: PassType

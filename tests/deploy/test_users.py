@@ -69,7 +69,7 @@ USING = [
 WRITING = [
     SCRIPT,
     ("EXPIRE", RECEIPT, "1"),
-    ("SET", RECEIPT, ""),
+    ("SETEX", RECEIPT, "1", ""),
     ("XADD", JOURNAL, "*", "channel", "pass-denied", "payload", "{}"),
 ]
 MAY_NOT = {
