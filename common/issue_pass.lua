@@ -11,11 +11,12 @@ if redis.call('EXISTS', card) == 1 then
 end
 
 local pass = cjson.decode(ARGV[4])
-record('pass-issued:' .. pass.passType, {pass = pass})
 local fields = {}
 for name, value in pairs(pass) do
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
-plan('HSET', card, unpack(fields))
-return conclude('issued')
+record('pass-issued:' .. pass.passType, {pass = pass})
+return conclude('issued', function(write)
+  write('HSET', card, unpack(fields))
+end)

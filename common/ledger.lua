@@ -3,16 +3,33 @@
 -- KEYS  the card's pass (a hash), the receipt of this tap or sale (a string), the journal (a stream)
 -- ARGV  this device's name, the journal's length, the lifetime of a receipt in seconds
 --
--- A script is not rolled back. So it reads, then plans its writes, then checks them all, and only then makes them.
--- The first is always the XADD: a server that refuses writes (memory, disk, a replica) refuses that one.
+-- A script is not rolled back. So it reads, and then goes through its writes twice: first to ask whether this user may
+-- make them all, then to make them. The first is always the XADD: a server that refuses writes (memory, disk, a
+-- replica) refuses that one.
 
 local card, receipt, journal = KEYS[1], KEYS[2], KEYS[3]
 local device, journal_length, receipt_lifetime = ARGV[1], ARGV[2], ARGV[3]
 
-local writes = {}
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 
-local function plan(...)
-  writes[#writes + 1] = {...}
+-- An event's id is its time, to the microsecond. Ids rise even where the clock was set back.
+local id_ms, id_sequence = now_ms, time[2] % 1000
+local ahead = redis.call('XREVRANGE', journal, '+', id_ms .. '-' .. id_sequence, 'COUNT', 1)[1]
+if ahead then
+  id_ms, id_sequence = ahead[1]:match('^(%d+)-(%d+)$')
+  id_sequence = id_sequence + 1
+end
+
+local events = {}
+
+local function record(channel, event)
+  event.id = id_ms .. '-' .. id_sequence
+  event.at = now_ms
+  event.device = device
+  event.cardSerialNumber = card
+  events[#events + 1] = {id = event.id, channel = channel, payload = cjson.encode(event)}
+  id_sequence = id_sequence + 1
 end
 
 -- The answer that this tap or sale has had already, or nil.
@@ -30,41 +47,23 @@ local function earlier_outcome()
   return outcome
 end
 
-local time = redis.call('TIME')
-local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local newest_id = (redis.call('XREVRANGE', journal, '+', '-', 'COUNT', 1)[1] or {'0-0'})[1]
-local id_ms, id_sequence = newest_id:match('^(%d+)-(%d+)$')
-id_ms, id_sequence = tonumber(id_ms), tonumber(id_sequence)
-
--- The journal's ids rise even where the clock was set back.
-local function next_event_id()
-  if now_ms > id_ms then
-    id_ms, id_sequence = now_ms, 0
-  else
-    id_sequence = id_sequence + 1
+local function ask(command, key, ...)
+  if not redis.acl_check_cmd(command, key, ...) then
+    error({err = 'NOPERM this user may not ' .. command .. ' ' .. key})
   end
-  return id_ms .. '-' .. id_sequence
 end
 
-local function record(channel, event)
-  event.id = next_event_id()
-  event.at = now_ms
-  event.device = device
-  event.cardSerialNumber = card
-  local payload = cjson.encode(event)
-  plan('XADD', journal, 'MAXLEN', '~', journal_length, event.id, 'channel', channel, 'payload', payload)
-  plan('PUBLISH', channel, payload)
-end
-
-local function conclude(outcome)
-  plan('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
-  for _, write in ipairs(writes) do
-    if not redis.acl_check_cmd(unpack(write)) then
-      error({err = 'NOPERM this user may not ' .. write[1] .. ' ' .. write[2]})
+-- Ends the script: `change` is a function that makes the writes to the pass with the function that it is given.
+local function conclude(outcome, change)
+  for _, write in ipairs({ask, redis.call}) do
+    for _, event in ipairs(events) do
+      write('XADD', journal, 'MAXLEN', '~', journal_length, event.id, 'channel', event.channel, 'payload', event.payload)
+      write('PUBLISH', event.channel, event.payload)
     end
-  end
-  for _, write in ipairs(writes) do
-    redis.call(unpack(write))
+    if change then
+      change(write)
+    end
+    write('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
   end
   return outcome
 end

@@ -8,43 +8,6 @@ local function deny(reason)
   return conclude(reason)
 end
 
-local use = {}
-
-function use.SINGLE_USE(pass)
-  record('pass-used:SINGLE_USE', {pass = pass})
-  plan('DEL', card)
-  return conclude('granted')
-end
-
-function use.TEN_TRIP(pass)
-  local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
-  if not trips or #trips > MOST_DIGITS then
-    return deny('invalid-pass')
-  end
-  local left = trips - 1
-  record('pass-used:TEN_TRIP', {pass = pass, remainingTrips = left})
-  if left == 0 then
-    plan('DEL', card)
-  else
-    plan('HINCRBY', card, 'tripsRemaining', -1)
-  end
-  return conclude('granted')
-end
-
-function use.TWO_HOUR(pass)
-  local remaining = redis.call('TTL', card)
-  local first_use = remaining == -1
-  if first_use then
-    remaining = TWO_HOURS
-    record('pass-activated:TWO_HOUR', {pass = pass, remainingTime = remaining})
-  end
-  record('pass-used:TWO_HOUR', {pass = pass, remainingTime = remaining})
-  if first_use then
-    plan('EXPIRE', card, TWO_HOURS)
-  end
-  return conclude('granted')
-end
-
 local outcome = earlier_outcome()
 if outcome then
   return outcome
@@ -63,8 +26,43 @@ local pass = {}
 for i = 1, #held, 2 do
   pass[held[i]] = held[i + 1]
 end
-local use_as_sold = use[pass.passType]
-if not use_as_sold then
-  return deny('invalid-pass')
+
+if pass.passType == 'SINGLE_USE' then
+  record('pass-used:SINGLE_USE', {pass = pass})
+  return conclude('granted', function(write)
+    write('DEL', card)
+  end)
 end
-return use_as_sold(pass)
+
+if pass.passType == 'TEN_TRIP' then
+  local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
+  if not trips or #trips > MOST_DIGITS then
+    return deny('invalid-pass')
+  end
+  local left = trips - 1
+  record('pass-used:TEN_TRIP', {pass = pass, remainingTrips = left})
+  return conclude('granted', function(write)
+    if left == 0 then
+      write('DEL', card)
+    else
+      write('HINCRBY', card, 'tripsRemaining', -1)
+    end
+  end)
+end
+
+if pass.passType == 'TWO_HOUR' then
+  local remaining = redis.call('TTL', card)
+  local is_first_use = remaining == -1
+  if is_first_use then
+    remaining = TWO_HOURS
+    record('pass-activated:TWO_HOUR', {pass = pass, remainingTime = remaining})
+  end
+  record('pass-used:TWO_HOUR', {pass = pass, remainingTime = remaining})
+  return conclude('granted', function(write)
+    if is_first_use then
+      write('EXPIRE', card, TWO_HOURS)
+    end
+  end)
+end
+
+return deny('invalid-pass')
