@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 CHANNELS = "pass-*"
 """The pattern of all channels."""
+
+
+_ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+_decode = json.JSONDecoder().decode
 
 
 class EventId(NamedTuple):
@@ -24,7 +27,7 @@ class EventId(NamedTuple):
         Raises:
             ValueError: the text is no such id.
         """
-        match = re.fullmatch(r"(\d{1,20})-(\d{1,20})", text, re.ASCII)
+        match = _ID.fullmatch(text)
         if not match:
             raise ValueError("no event id")
         return cls(int(match[1]), int(match[2]))
@@ -39,6 +42,7 @@ class EventId(NamedTuple):
 
 
 MOST = 10**12
+YEAR_10000_MS = 253_402_300_800_000
 
 START = EventId(0, 0)
 """The place before the first event."""
@@ -48,8 +52,7 @@ class MalformedEventError(ValueError):
     """A message that is no event."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     """One message: its channel, its payload, and the text that carried it.
 
     The fields that this system adds to those of the original one (`id`, `at`, `device`) may be missing.
@@ -68,7 +71,7 @@ class Event:
             MalformedEventError: the text is no JSON object.
         """
         try:
-            payload = json.loads(text)
+            payload = _decode(text)
         except (ValueError, RecursionError) as error:
             raise MalformedEventError("not JSON") from error
         if not isinstance(payload, dict):
@@ -94,12 +97,10 @@ class Event:
             return None
 
     @property
-    def at(self) -> datetime | None:
-        """When it happened, by Redis's clock."""
-        try:
-            return datetime.fromtimestamp(self.payload["at"] / 1000, UTC)
-        except (KeyError, TypeError, ValueError, OverflowError, OSError):
-            return None
+    def at(self) -> int | None:
+        """When it happened, by Redis's clock: Unix time in milliseconds, before the year 10000."""
+        value = self.payload.get("at")
+        return value if type(value) is int and 0 <= value < YEAR_10000_MS else None
 
     @property
     def device(self) -> str | None:

@@ -15,6 +15,7 @@ class ServiceManager:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._is_ready = False
         self._told: str | None = None
         self._last_sign_of_life = -SIGN_OF_LIFE_INTERVAL_S
 
@@ -25,18 +26,20 @@ class ServiceManager:
             problem: why the program is out of service, in words for an operator; None if it is not.
             is_alive: whether to feed the watchdog.
         """
-        message = []
-        status = f"out of service: {problem}" if problem else "in service"
-        if self._told is None:
-            message.append("READY=1")
-        if status != self._told:
-            message.append(f"STATUS={status}")
-            self._told = status
         now = time.monotonic()
-        if is_alive and now - self._last_sign_of_life >= SIGN_OF_LIFE_INTERVAL_S:
+        is_due = is_alive and now - self._last_sign_of_life >= SIGN_OF_LIFE_INTERVAL_S
+        if self._is_ready and problem == self._told and not is_due:
+            return
+        message = []
+        if not self._is_ready:
+            message.append("READY=1")
+        if not self._is_ready or problem != self._told:
+            message.append(f"STATUS=out of service: {problem}" if problem else "STATUS=in service")
+        if is_due:
             message.append("WATCHDOG=1")
             self._last_sign_of_life = now
-        if message and self._address:
+        self._is_ready, self._told = True, problem
+        if self._address:
             with suppress(OSError):
                 self._socket.sendto("\n".join(message).encode(), self._address)
 

@@ -130,11 +130,11 @@ class Monitor:
         heard_at = time.monotonic()
         pinged_at: float | None = None
         while True:
+            self._service_manager.report(None)
             message = pubsub.get_message(timeout=0)
             if message is None:
                 self._display.flush()
                 message = pubsub.get_message(timeout=PING_INTERVAL_S / 4)
-            self._service_manager.report(None)
             now = time.monotonic()
             if message is not None:
                 heard_at, pinged_at = now, None
@@ -157,10 +157,11 @@ class Monitor:
         except MalformedEventError as error:
             self._display.show_malformed(channel, str(error))
             return
-        if event.id:
-            if event.id <= self._caught_up:
+        id_ = event.id
+        if id_:
+            if id_ <= self._caught_up:
                 return
-            self._shown_live.append(event.id)
+            self._shown_live.append(id_)
         self._show(event)
 
     def _show(self, event: Event | None) -> None:

@@ -1,7 +1,9 @@
 """How events look in a terminal."""
 
 import json
+import time
 from datetime import datetime
+from functools import lru_cache
 
 from common.events import Event
 from common.text import printable
@@ -21,11 +23,11 @@ class Renderer:
 
     def line(self, event: Event) -> str:
         """Describe an event."""
-        at = event.at.astimezone() if event.at else datetime.now().astimezone()
-        is_today = at.date() == datetime.now().astimezone().date()
-        time = at.strftime("%H:%M:%S" if is_today else "%Y-%m-%d %H:%M:%S")
+        now_s = int(time.time())
+        at = event.at
+        at_s = now_s if at is None else at // 1000
         device = printable(event.device or "-", 64)
-        return f"{self._paint(time, _DIM)}  {device:<20}  {self._sentence(event)}"
+        return f"{self._paint(_clock(at_s, now_s // 60), _DIM)}  {device:<20}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a message that is no event."""
@@ -33,7 +35,8 @@ class Renderer:
 
     def _sentence(self, event: Event) -> str:
         card = f"card {printable(event.card, 40)}"
-        sold = f"{_PASS_NAMES.get(event.pass_type, printable(event.pass_type, 40))} pass"
+        pass_type = event.pass_type
+        sold = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
         match event.kind:
             case "pass-issued":
                 return self._paint(f"{card} was issued a {sold}", YELLOW)
@@ -48,6 +51,13 @@ class Renderer:
 
     def _paint(self, text: str, color: int) -> str:
         return f"\x1b[{color}m{text}\x1b[0m" if self._colored and text else text
+
+
+@lru_cache(maxsize=1000)
+def _clock(at_s: int, now_minutes: int) -> str:
+    """Write a Unix time as the time of day, and with its date unless that is today's; both are in the local zone."""
+    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_minutes * 60)
+    return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 
 
 def json_line(event: Event) -> str:

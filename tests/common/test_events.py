@@ -1,6 +1,7 @@
 """Events, as anyone may have published them."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> N
         assert isinstance(value, str)
     assert event.id is None or isinstance(event.id, EventId)
     assert event.device is None or isinstance(event.device, str)
-    assert event.at is None or event.at.tzinfo
+    assert event.at is None or datetime.fromtimestamp(event.at / 1000, UTC)
     assert event.number("remainingTrips") is None or abs(payload["remainingTrips"]) < 10**12
 
 
@@ -49,8 +50,7 @@ def test_fields() -> None:
     )
     assert (event.kind, event.card, event.pass_type, event.device) == ("pass-used", "7", "TEN_TRIP", "gate-1")
     assert event.id == EventId(1700000000123, 4)
-    assert event.at
-    assert event.at.isoformat() == "2023-11-14T22:13:20.123000+00:00"
+    assert event.at == 1700000000123
     assert event.number("remainingTrips") == 2
 
 
