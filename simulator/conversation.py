@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from simulator.memory import ExpectationError, Memory
-from simulator.system import BUTTONS, RACK, System, serial_number
+from simulator.system import BUTTONS, MONITOR, RACK, System, serial_number
 
 EXPECTATION_S = 10.0
 SILENCE_S = 1.0
-MONITOR = "monitor"
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 
@@ -52,8 +51,11 @@ class Conversation:
             "later": Command("later 2h", "let time pass for Redis (s, m, h)", self._later),
             "unplug": Command("unplug DEVICE", "pull the wires of its card reader", self._unplug),
             "plug": Command("plug DEVICE", "put them on again", self._plug),
+            "cut": Command("cut DEVICE", "pull its network cable, or the monitor's", self._cut),
+            "mend": Command("mend DEVICE", "plug it in again", self._mend),
             "stop": Command("stop redis", "stop the server", self._stop),
             "start": Command("start redis", "start it again", self._start),
+            "add": Command("add gate", "set up a second gate: gate2", self._add),
             "wait": Command("wait SECONDS", "wait", self._wait),
             "expect": Command(
                 "expect SOURCE TEXT",
@@ -133,6 +135,19 @@ class Conversation:
         self._attend(device)
         self._system.plug_in(self._device(device))
 
+    def _cut(self, name: str) -> None:
+        self._attend(self._source(name))
+        self._system.pull_cable(name)
+
+    def _mend(self, name: str) -> None:
+        self._attend(self._source(name))
+        self._system.plug_in_cable(name)
+
+    def _add(self, what: str) -> None:
+        if what != "gate":
+            raise UsageError(f"usage: {self.commands['add'].usage}")
+        self._system.add_gate()
+
     def _stop(self, what: str) -> None:
         _redis(what)
         self._attend(*self._system.devices)
@@ -174,7 +189,8 @@ class Conversation:
         for command in self.commands.values():
             self._say(f"  {command.usage:<26} {command.meaning}")
         self._say(f"  DEVICE is {_either(self._system.devices)}; CARD {_either(RACK)}; BUTTON {_either(BUTTONS)}")
-        self._say("  6 is a card with a 7-byte UID. The same card within 2 s is the same tap to a gate.")
+        self._say("  6 is a card with a 7-byte UID, copy is a forged card 1.")
+        self._say("  The same card within 2 s is the same tap to a gate.")
 
     def _quit(self) -> None:
         raise EOFError

@@ -86,10 +86,18 @@ class Process:
 
 
 class Device:
-    """A gate or a terminal: its program on a virtual Pi."""
+    """A gate or a terminal: its program on a virtual Pi.
+
+    Args:
+        name: what it is called, also in its events.
+        module: its program, `entry_gate` or `sales_terminal`.
+        redis_port: where it finds Redis.
+        report: called with everything that it does, from several threads.
+    """
 
     def __init__(self, name: str, module: str, redis_port: int, report: Report) -> None:
         self.name = name
+        self.module = module
         self._report = report
         self.pi = VirtualPi(self._observe)
         self._log = lambda line: report(Happening(name, Sense.LOG, line, time.monotonic()))

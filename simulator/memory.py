@@ -8,6 +8,11 @@ from simulator.device import Happening
 _CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;]*m")
 
 
+def plain(text: str) -> str:
+    """Return a text of the monitor without its colours."""
+    return _CONTROL_SEQUENCE.sub("", text)
+
+
 class ExpectationError(AssertionError):
     """What was expected did not happen; the message tells what did."""
 
@@ -22,8 +27,7 @@ class Memory:
     def add(self, happening: Happening) -> None:
         """Remember a happening."""
         with self._changed:
-            text = _CONTROL_SEQUENCE.sub("", happening.text)
-            self._texts.setdefault(happening.source, []).append(f"{happening.sense} {text}")
+            self._texts.setdefault(happening.source, []).append(f"{happening.sense} {plain(happening.text)}")
             self._changed.notify_all()
 
     def forget(self, *sources: str) -> None:

@@ -1,8 +1,10 @@
 """The whole system on one machine, and what a rider's hands and an operator's can do to it."""
 
 import os
+import threading
 import time
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -10,14 +12,18 @@ from redis.exceptions import RedisError
 from common.cards import Card as ReadCard
 from common.settings import PREFIX
 from simulator.device import Device, Happening, Process, Report, Sense
+from simulator.fault_proxy import FaultProxy
 from simulator.server import Server, find_server
 from simulator.virtual_pi.cards import AnyCard, Card, Phone
 
 RACK: dict[str, AnyCard] = {
     **{str(number): Card(bytes.fromhex(f"{number}a1b2c3d")) for number in range(1, 6)},
     "6": Card(bytes.fromhex("04a1b2c3d4e5f6")),
+    "copy": Card(bytes.fromhex("1a1b2c3d")),  # a forged card 1
     "phone": Phone(),
 }
+GATES = ("gate", "gate2")
+MONITOR = "monitor"
 BUTTONS = {"single": 19, "ten": 13, "two": 26}
 HOLD_S = 0.5  # as a hand holds a card to a reader
 REST_S = 0.5  # longer than the 300 ms that end a presentation
@@ -28,6 +34,23 @@ class NotPossibleError(ValueError):
     """A hand cannot do this; the message says why."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """A pass, as Redis holds it.
+
+    Args:
+        fields: the hash.
+        seconds_left: until Redis lets it expire; None if it does not.
+    """
+
+    fields: dict[str, str]
+    seconds_left: int | None
+
+    def __str__(self) -> str:
+        fields = " ".join(f"{name}={value}" for name, value in self.fields.items())
+        return fields if self.seconds_left is None else f"{fields}  expires in {self.seconds_left} s"
+
+
 def serial_number(card: str) -> str | None:
     """Return the number that the system knows a card of the rack by; a phone has a new one at every tap."""
     known = RACK[card]
@@ -35,7 +58,7 @@ def serial_number(card: str) -> str | None:
 
 
 class System:
-    """A terminal, a gate and the monitor around one Redis, and the hands of a rider.
+    """A terminal, one gate or two, and the monitor around one Redis, and the hands of a rider. Any thread may use it.
 
     Args:
         folder: an empty folder for the server's data.
@@ -48,24 +71,26 @@ class System:
     """
 
     def __init__(self, folder: Path, colored: bool, report: Report) -> None:
+        self._report = report
+        self._hands = threading.RLock()
         self._places: dict[str, str] = {}
-        with ExitStack() as cleanup:
-            self.server = cleanup.enter_context(Server(find_server(), folder, "--appendonly", "yes"))
-            self.devices = {
-                name: Device(name, module, self.server.port, report)
-                for name, module in {"terminal": "sales_terminal", "gate": "entry_gate"}.items()
-            }
-            for device in self.devices.values():
-                cleanup.callback(device.close)
-            self._monitor = Process(
+        self._cables: dict[str, FaultProxy] = {}
+        self._pulled: set[str] = set()
+        self.devices: dict[str, Device] = {}
+        self._cleanup = ExitStack()
+        with self._cleanup:
+            self.server = self._cleanup.enter_context(Server(find_server(), folder, "--appendonly", "yes"))
+            self._add_device("terminal", "sales_terminal")
+            self._add_device(GATES[0], "entry_gate")
+            monitor = Process(
                 ["system_monitor", "--color", "always" if colored else "never"],
-                os.environ | {PREFIX + "REDIS_PORT": str(self.server.port)},
-                lambda line: report(Happening("monitor", Sense.EVENT, line, time.monotonic())),
+                os.environ | {PREFIX + "REDIS_PORT": str(self._lay_cable(MONITOR))},
+                lambda line: report(Happening(MONITOR, Sense.EVENT, line, time.monotonic())),
             )
-            cleanup.callback(self._monitor.close)
+            self._cleanup.callback(monitor.close)
             for device in self.devices.values():
                 device.wait_until_ready()
-            self._cleanup = cleanup.pop_all()
+            self._cleanup = self._cleanup.pop_all()
 
     def __enter__(self) -> "System":
         return self
@@ -79,11 +104,14 @@ class System:
         Raises:
             NotPossibleError: one of them lies somewhere already.
         """
-        for card in cards:
-            if card in self._places:
-                raise NotPossibleError(f"card {card} lies on the {self._places[card]}: lift it first")
-        self._places |= dict.fromkeys(cards, device)
-        self.devices[device].pi.lay(*(RACK[card] for card in cards))
+        with self._hands:
+            for card in cards:
+                if card in self._places:
+                    raise NotPossibleError(f"card {card} lies on the {self._places[card]}: lift it first")
+                if any(RACK[other] == RACK[card] for other in (*self.cards_on(device), *cards) if other != card):
+                    raise NotPossibleError("card 1 and its copy answer as one: lay them on two readers")
+            self._places |= dict.fromkeys(cards, device)
+            self.devices[device].pi.lay(*(RACK[card] for card in cards))
 
     def lift(self, card: str) -> None:
         """Take a card away from where it lies.
@@ -91,9 +119,15 @@ class System:
         Raises:
             NotPossibleError: it lies nowhere.
         """
-        if card not in self._places:
-            raise NotPossibleError(f"card {card} lies on no reader")
-        self.devices[self._places.pop(card)].pi.lift(RACK[card])
+        with self._hands:
+            if card not in self._places:
+                raise NotPossibleError(f"card {card} lies on no reader")
+            self.devices[self._places.pop(card)].pi.lift(RACK[card])
+
+    def cards_on(self, device: str) -> list[str]:
+        """Return the cards that lie on a device's reader."""
+        with self._hands:
+            return [card for card, place in self._places.items() if place == device]
 
     def tap(self, device: str, card: str) -> None:
         """Hold a card to a reader and take it away for long enough to end the presentation."""
@@ -124,6 +158,50 @@ class System:
         """Put them on again."""
         self.devices[device].pi.plug_in_reader()
 
+    @property
+    def cables(self) -> dict[str, bool]:
+        """Whether each device's network cable, and the monitor's, is plugged in."""
+        with self._hands:
+            return {name: name not in self._pulled for name in self._cables}
+
+    def pull_cable(self, name: str) -> None:
+        """Pull the network cable of a device or of the monitor: what was sent stays unanswered, and nothing says so."""
+        with self._hands:
+            self._pulled.add(name)
+            self._cables[name].black_hole()
+
+    def plug_in_cable(self, name: str) -> None:
+        """Plug it in again."""
+        with self._hands:
+            self._pulled.discard(name)
+            self._cables[name].pass_on()
+
+    def add_gate(self) -> str:
+        """Set up a second gate and return its name.
+
+        Raises:
+            NotPossibleError: there are two already.
+            TimeoutError: it does not come up.
+        """
+        with self._hands:
+            name = next((name for name in GATES if name not in self.devices), None)
+            if name is None:
+                raise NotPossibleError(f"there are {len(GATES)} gates already")
+            gate = self._add_device(name, "entry_gate")
+        gate.wait_until_ready()
+        return name
+
+    def _add_device(self, name: str, module: str) -> Device:
+        device = Device(name, module, self._lay_cable(name), self._report)
+        self._cleanup.callback(device.close)
+        self.devices = self.devices | {name: device}
+        return device
+
+    def _lay_cable(self, name: str) -> int:
+        """Return the port at which Redis is to be found from now on by whoever has this name."""
+        self._cables[name] = self._cleanup.enter_context(FaultProxy(self.server.port))
+        return self._cables[name].port
+
     def let_pass(self, seconds: int) -> None:
         """Let time pass for Redis: what would have expired meanwhile is gone.
 
@@ -139,16 +217,30 @@ class System:
         except RedisError as error:
             raise NotPossibleError("Redis does not run") from error
 
+    def held(self) -> dict[str, Held] | None:
+        """Return what Redis holds for the cards of the rack that have a pass; None if it does not run."""
+        numbers = {card: number for card in RACK if (number := serial_number(card))}
+        try:
+            with self.server.client() as redis, redis.pipeline() as pipeline:
+                for number in numbers.values():
+                    pipeline.hgetall(number)
+                    pipeline.ttl(number)
+                answers = pipeline.execute(raise_on_error=False)
+        except RedisError:
+            return None
+        passes = zip(numbers, answers[::2], answers[1::2], strict=True)
+        return {
+            card: Held(fields, left_s if left_s >= 0 else None)
+            for card, fields, left_s in passes
+            if isinstance(fields, dict) and fields
+        }
+
     def pass_of(self, card: str) -> str:
         """Tell what Redis holds for a card."""
-        key = serial_number(card)
-        if key is None:
+        number = serial_number(card)
+        if number is None:
             return "a new number at every tap"
-        try:
-            with self.server.client() as redis:
-                fields = redis.hgetall(key)
-                left_s = redis.ttl(key)
-        except RedisError:
-            return f"{key}  (Redis does not run)"
-        held = " ".join(f"{name}={value}" for name, value in fields.items()) or "no pass"
-        return f"{key}  {held}{f'  expires in {left_s} s' if left_s >= 0 else ''}"
+        held = self.held()
+        if held is None:
+            return f"{number}  (Redis does not run)"
+        return f"{number}  {held.get(card, 'no pass')}"

@@ -68,7 +68,7 @@ class VirtualPi:
         self._floating_miso: int | None = None
         self._boards: list[socket.socket] = []
         self._lit: dict[socket.socket, set[int]] = {}
-        self._sounding: dict[socket.socket, str] = {}
+        self._sounding: dict[socket.socket, Observation] = {}
         self._transfers: list[int] = []
         self._observations: list[Observation] = []
         self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
@@ -152,16 +152,27 @@ class VirtualPi:
     # ------------------------------------------------------------------ eyes and ears
 
     @property
+    def pressed(self) -> frozenset[int]:
+        """The BCM numbers of the pins whose buttons are held down."""
+        with self._changed:
+            return frozenset(self._pressed)
+
+    @property
+    def reader_is_plugged_in(self) -> bool:
+        """Whether the reader's wires are on."""
+        return self._floating_miso is None
+
+    @property
     def lit(self) -> frozenset[int]:
         """The BCM numbers of the output pins that are high, the reader's reset line aside."""
         with self._changed:
             return frozenset().union(*self._lit.values())
 
     @property
-    def sounding(self) -> frozenset[str]:
-        """The names of the clips that play."""
+    def sounding(self) -> tuple[Observation, ...]:
+        """How the clips that play began, the newest last."""
         with self._changed:
-            return frozenset(self._sounding.values())
+            return tuple(sorted(self._sounding.values(), key=lambda sound: sound.at))
 
     @property
     def running(self) -> bool:
@@ -205,7 +216,8 @@ class VirtualPi:
                 for each in self._observations[-_LAST:]
             )
             return (
-                f"<VirtualPi running={self.running} lit={sorted(self.lit)} sounding={sorted(self.sounding)}"
+                f"<VirtualPi running={self.running} lit={sorted(self.lit)}"
+                f" sounding={[sound.what for sound in self.sounding]}"
                 f" cards={[str(card) for card in self._cards]} pressed={sorted(self._pressed)}"
                 f" reader={'plugged in' if self._floating_miso is None else 'unplugged'} last: {last or 'nothing'}>"
             )
@@ -247,8 +259,8 @@ class VirtualPi:
                 self._lit[connection].add(pin)
             case Kind.DARK, int(pin):
                 self._lit[connection].discard(pin)
-            case Kind.SOUND_BEGAN, str(clip):
-                self._sounding[connection] = clip
+            case Kind.SOUND_BEGAN, str():
+                self._sounding[connection] = observation
         self._observe(observation)
 
     def _hang_up(self, connection: socket.socket, process: int | str) -> None:
@@ -257,7 +269,7 @@ class VirtualPi:
         for pin in sorted(self._lit.pop(connection, ())):
             self._observe(Observation(Kind.DARK, pin, now))
         if connection in self._sounding:
-            self._observe(Observation(Kind.SOUND_ENDED, self._sounding.pop(connection), now))
+            self._observe(Observation(Kind.SOUND_ENDED, self._sounding.pop(connection).what, now))
         if connection in self._boards:
             self._boards.remove(connection)
             self._observe(Observation(Kind.GONE, process, now))

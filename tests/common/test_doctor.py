@@ -17,9 +17,9 @@ from common.doctor.finding import Status, ok, settle
 from common.doctor.gpio_library import GpioLibrary, Machine, judge
 from common.doctor.server import judge_durability, judge_eviction, judge_server
 from common.settings import PREFIX, Settings
+from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
-from tests.fault_proxy import FaultProxy
 from tests.processes import Program
 from tests.rider import GREEN, RED, YELLOW, heard, seen
 

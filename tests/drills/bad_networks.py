@@ -6,10 +6,10 @@ from pathlib import Path
 
 from common.passes import PassType
 from common.settings import PREFIX
+from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.drills.drill import Outcome, entries, passes
-from tests.fault_proxy import Cut, Direction, FaultProxy
 from tests.processes import Program
 from tests.rider import CARD, RED, SERIAL_NUMBER, heard, lift, seen, wait_for_lights
 

@@ -10,9 +10,9 @@ from common.keys import JOURNAL
 from common.pass_store import PassStore, new_id
 from common.rights import TO_USE
 from common.settings import PREFIX, Settings
+from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
 from tests.drills.drill import Outcome, dice, until_answered
-from tests.fault_proxy import FaultProxy
 from tests.processes import Program, wait_for
 
 KILLS, RESTARTS = 20, 5

@@ -13,9 +13,9 @@ from common.pass_store import PassStore, new_id
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
+from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
 from tests.drills.drill import Outcome, dice, entries, ledger, passes, sales, until_answered
-from tests.fault_proxy import Cut, Direction, FaultProxy
 
 FIRST_CARD = 10**10
 REQUEST_BYTES = 420  # a few more than a request has

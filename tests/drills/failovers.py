@@ -17,9 +17,9 @@ from common.pass_store import PassStore, new_id
 from common.passes import PassType
 from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
+from simulator.fault_proxy import FaultProxy
 from simulator.server import Server, free_port
 from tests.drills.drill import Outcome, dice, sales, until_answered
-from tests.fault_proxy import FaultProxy
 from tests.processes import Program, wait_for
 
 SENTINELS, REPLICAS, TERMINALS = 3, 2, 4

@@ -5,8 +5,9 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ _Result = TypeVar("_Result")
 
 
 class Direction(Enum):
+    """The way a chunk goes, seen from the program."""
+
     REQUEST = auto()
     REPLY = auto()
 
@@ -42,19 +45,21 @@ class Cut:
     times: int = 1
 
 
-@dataclass
-class Traffic:
-    """What has gone through, in chunks and in bytes."""
+@dataclass(frozen=True)
+class Chunk:
+    """What went through at once, and when it left the program or reached it, by `time.monotonic()`."""
 
-    chunks: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
-    bytes: dict[Direction, int] = field(default_factory=lambda: dict.fromkeys(Direction, 0))
+    direction: Direction
+    data: bytes
+    at: float
 
 
 class FaultProxy:
     """Listens on a port of its own and passes everything on to the server, unless told otherwise. Thread-safe."""
 
     def __init__(self, server_port: int) -> None:
-        self.traffic = Traffic()
+        self.listener: Callable[[Chunk], None] | None = None
+        """Called with all that goes through; it must not block."""
         self.delay_s = 0.0
         """How long each chunk takes in each direction."""
         self.bytes_per_s: float | None = None
@@ -140,19 +145,22 @@ class FaultProxy:
         self._writers.clear()
 
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        await self._passing.wait()
-        try:
-            from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
-        except OSError:
-            _break(to_client, reset=True)
-            return
-        connection = _Connection(self, to_server, to_client)
-        self._writers |= {to_client, to_server}
-        with contextlib.suppress(OSError):
-            await asyncio.gather(
-                connection.carry(from_client, Direction.REQUEST), connection.carry(from_server, Direction.REPLY)
-            )
-        self._writers -= {to_client, to_server}
+        # Cancelled when the proxy ends: asyncio's streams log such an end as an error.
+        with contextlib.suppress(OSError, asyncio.CancelledError):
+            await self._passing.wait()
+            try:
+                from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
+            except OSError:
+                _break(to_client, reset=True)
+                raise
+            connection = _Connection(self, to_server, to_client)
+            self._writers |= {to_client, to_server}
+            try:
+                await asyncio.gather(
+                    connection.carry(from_client, Direction.REQUEST), connection.carry(from_server, Direction.REPLY)
+                )
+            finally:
+                self._writers -= {to_client, to_server}
 
     def take_cut(self, request: bytes) -> Cut | None:
         """Return the cut that is meant for this request."""
@@ -165,14 +173,17 @@ class FaultProxy:
             self._cut = None
         return cut
 
-    async def take_time(self, direction: Direction, size: int, is_replica: bool) -> None:
-        """Wait as long as the network takes for a chunk, and count it."""
+    async def take_time(self, size: int, is_replica: bool) -> None:
+        """Wait as long as the network takes for a chunk."""
         await self._passing.wait()
         delay_s = self.delay_s + (self.replication_delay_s if is_replica else 0)
         await asyncio.sleep(delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0))
         await self._passing.wait()
-        self.traffic.chunks[direction] += 1
-        self.traffic.bytes[direction] += size
+
+    def tell(self, direction: Direction, data: bytes) -> None:
+        """Tell the listener."""
+        if self.listener:
+            self.listener(Chunk(direction, data, time.monotonic()))
 
 
 class _Connection:
@@ -189,7 +200,9 @@ class _Connection:
         writer = self._writers[direction]
         try:
             while chunk := await reader.read(_CHUNK):
-                await self._proxy.take_time(direction, len(chunk), self._is_replica)
+                if direction is Direction.REQUEST:
+                    self._proxy.tell(direction, chunk)
+                await self._proxy.take_time(len(chunk), self._is_replica)
                 if direction is Direction.REQUEST:
                     self._is_replica |= b"PSYNC" in chunk
                     self._cut = self._cut or self._proxy.take_cut(chunk)
@@ -198,6 +211,8 @@ class _Connection:
                     await writer.drain()
                     return
                 writer.write(chunk)
+                if direction is Direction.REPLY:
+                    self._proxy.tell(direction, chunk)
                 await writer.drain()
         finally:
             for end in self._writers.values():
