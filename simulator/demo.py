@@ -1,6 +1,7 @@
 """The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, and you are the rider."""
 
 import argparse
+import re
 import signal
 import sys
 import tempfile
@@ -14,10 +15,12 @@ from prompt_toolkit.patch_stdout import patch_stdout
 
 from simulator.conversation import Conversation, UsageError
 from simulator.device import Happening, Sense
-from simulator.memory import ExpectationError, Memory
+from simulator.memory import ExpectationError, Memory, plain
+from simulator.page.server import Page, PageError
 from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
 
+PORT = 8765
 WELCOME = """\
 A sales terminal, an entry gate and the system monitor are running. To buy ten trips for card 1 and make one:
   tap terminal 1      press ten      tap terminal 1      tap gate 1
@@ -52,7 +55,7 @@ class Printer:
             case Sense.LOG:
                 return self._paint(happening.text, _DIM)
             case Sense.EVENT:
-                return happening.text
+                return happening.text if self._colored else plain(happening.text)
 
     def _paint(self, text: str, code: int) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colored else text
@@ -62,32 +65,58 @@ def main() -> None:
     """Run the demo as the options say."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole system on this machine.")
     parser.add_argument("--script", metavar="FILE", type=Path, help="play these lines; exit with 0 if all came true")
+    parser.add_argument("--no-browser", action="store_true", help="no page: you speak to the demo in this terminal")
+    parser.add_argument(
+        "--port", metavar="N", type=_port, default=PORT, help=f"where the page is ({PORT}); 0: anywhere"
+    )
     options = parser.parse_args()
     lines = _lines_of(options.script) if options.script else None
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, signal.default_int_handler)
-    printer, memory = Printer(sys.stdout.isatty()), Memory()
-
-    def report(happening: Happening) -> None:
-        memory.add(happening)
-        printer.show(happening)
-
     try:
-        with (
-            tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
-            System(Path(folder), sys.stdout.isatty(), report) as system,
-        ):
-            conversation = Conversation(system, memory, printer.say)
-            if lines is not None:
-                _play(lines, conversation, printer)
-            elif sys.stdin.isatty():
-                _converse(conversation, printer)
-            else:
-                _play(sys.stdin, conversation, printer)
+        if options.no_browser or lines is not None:
+            _run(lines, Printer(sys.stdout.isatty()), None)
+        else:
+            with Page(options.port) as page:
+                _run(None, Printer(sys.stdout.isatty()), page)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ServerError, TimeoutError) as error:
+    except (ServerError, PageError, TimeoutError) as error:
         sys.exit(f"scripts/demo: {error}")
+
+
+def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> None:
+    """Run the system until whoever leads it has had enough: a script, a person in the terminal or one at the page."""
+    memory = Memory()
+    listeners = [memory.add, printer.show, *([page.report] if page else [])]
+
+    def report(happening: Happening) -> None:
+        for listener in listeners:
+            listener(happening)
+
+    is_colored = sys.stdout.isatty() or page is not None
+    with (
+        tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
+        System(Path(folder), is_colored, report) as system,
+    ):
+        conversation = Conversation(system, memory, printer.say)
+        if page:
+            page.show(system)
+            printer.say(f"The station is at {page.address}  Ctrl-C ends it.")
+        if lines is not None:
+            _play(lines, conversation, printer)
+        elif sys.stdin.isatty():
+            _converse(conversation, printer)
+        elif page:
+            signal.pause()
+        else:
+            _play(sys.stdin, conversation, printer)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"\d{1,5}", text, re.ASCII) or int(text) > 65535:
+        raise argparse.ArgumentTypeError("takes a port from 0 to 65535")
+    return int(text)
 
 
 def _lines_of(file: Path) -> list[str]:

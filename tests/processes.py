@@ -24,6 +24,18 @@ def wait_for(probe: Callable[[], _Value], seconds: float = DEADLINE_S) -> _Value
     return value
 
 
+def processes_with(mark: str) -> list[str]:
+    """Return the ids of the processes that have the mark in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark.encode() in (process / "environ").read_bytes():
+                found.append(process.name)
+        except OSError:
+            continue
+    return found
+
+
 class Program:
     """A program in a process of its own, whose output is read as it comes."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import Program, wait_for
+from tests.processes import Program, processes_with, wait_for
 
 DAY_S = 180
 
@@ -17,18 +17,6 @@ def play(script: str, folder: Path) -> tuple[int, Program]:
     file.write_text(script)
     with Program("simulator.demo", "--script", str(file)) as demo:
         return demo.end(DAY_S), demo
-
-
-def processes_with(mark: str) -> list[str]:
-    """Return the ids of the processes that have the mark in their environment."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if mark.encode() in (process / "environ").read_bytes():
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
 
 
 def test_a_riders_day() -> None:
@@ -50,6 +38,9 @@ def test_a_riders_day() -> None:
         ("within 1 expect gate green", "not within 1 s; the gate did:"),
         ("expect card 1 TEN_TRIP", "no pass"),
         ("stop world", "no server 'world': there is redis"),
+        ("add terminal", "usage: add gate"),
+        ("cut redis", "no source 'redis': there is terminal, gate or monitor"),
+        ("lay gate 1 copy", "card 1 and its copy answer as one: lay them on two readers"),
     ],
 )
 def test_a_line_that_does_not_come_true_ends_the_script(line: str, complaint: str, tmp_path: Path) -> None:
@@ -70,6 +61,19 @@ def test_a_card_can_be_in_one_place_only(tmp_path: Path) -> None:
     status, demo = play("lay gate 1\nlay terminal 1\n", tmp_path)
     assert status == 1
     assert demo.errors == ["line 2: lay terminal 1: card 1 lies on the gate: lift it first"]
+
+
+def test_two_gates_and_a_pulled_cable(tmp_path: Path) -> None:
+    status, demo = play(
+        "expect terminal connected\ntap terminal 1\nexpect terminal select\npress single\n"
+        "expect terminal sound tap-card-to-confirm\ntap terminal 1\nexpect terminal thank-you-single\n"
+        "add gate\nexpect gate2 connected\nlay gate 1\nlay gate2 copy\n"
+        "expect monitor used its single trip pass\nexpect monitor was denied\nlift 1\nlift copy\n"
+        "wait 5\ncut gate\nexpect gate lamp yellow on\nmend gate\nexpect gate lamp yellow off\n"
+        "cut monitor\nwithin 15 expect monitor connection lost\nmend monitor\nexpect monitor connected again\n",
+        tmp_path,
+    )
+    assert status == 0, demo.errors + demo.output
 
 
 def test_a_script_that_cannot_be_read() -> None:

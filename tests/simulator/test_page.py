@@ -1,0 +1,301 @@
+"""The demo's page in a real browser, with the demo as a process behind it."""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import uuid
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import aiohttp
+import pytest
+
+from tests.processes import REPOSITORY, Program, processes_with, wait_for
+
+playwright = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
+expect, Browser, Locator, Page = playwright.expect, playwright.Browser, playwright.Locator, playwright.Page
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+SAME_TAP_MS = 2000
+PRESENTATION_END_MS = 500
+SOON_MS = 10_000
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Demo:
+    """A demo that runs, and the mark that all its processes bear."""
+
+    program: Program
+    mark: str
+
+    @property
+    def address(self) -> str:
+        return self.program.wait_for_output("The station is at").split()[4]
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rsplit(":", 1)[1].rstrip("/"))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
+    with Program("simulator.demo", "--port", "0", environment=environment) as program:
+        yield Demo(program, mark)
+        program.stop()
+        assert not [line for line in program.errors if "Traceback" in line]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if not CHROMIUM and "CI" not in os.environ:
+        pytest.skip("no chromium on PATH")
+    with (
+        playwright.sync_playwright() as driver,
+        driver.chromium.launch(executable_path=CHROMIUM, args=QUIET) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser, demo: Demo) -> Iterator[Page]:
+    """The page, on whose console nothing may be complained of."""
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
+        complaints: list[str] = []
+        page.on("console", lambda message: message.type in {"error", "warning"} and complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(demo.address)
+        expect(page.locator('[data-device="gate"] [data-lamp="red"]')).to_have_attribute("data-lit", "true")
+        yield page
+        assert complaints == []
+
+
+def lying(page: Page, device: str, card: str = "") -> Locator:
+    """The card where it lies on a device's reader, or all that lie there."""
+    cards = page.locator(f'[data-device="{device}"] .lying')
+    return cards.locator(f'[data-card="{card}"]' if card else "[data-card]")
+
+
+def lay(page: Page, card: str, device: str) -> None:
+    page.locator(f'[data-card="{card}"]').click()
+    page.locator(f'[data-reader="{device}"]').click()
+    expect(lying(page, device, card)).to_be_visible()
+
+
+def lift(page: Page, card: str, device: str) -> None:
+    lying(page, device, card).click()
+    expect(lying(page, device)).to_have_count(0)
+    page.wait_for_timeout(PRESENTATION_END_MS)
+
+
+def expect_prompt(page: Page, device: str, clip: str) -> None:
+    expect(page.locator(f'[data-device="{device}"] .prompt')).to_have_attribute("data-clip", clip, timeout=SOON_MS)
+
+
+def expect_lamp(page: Page, lamp: str, device: str = "gate", lit: bool = True) -> None:
+    place = page.locator(f'[data-device="{device}"] [data-lamp="{lamp}"]')
+    expect(place).to_have_attribute("data-lit", str(lit).lower(), timeout=SOON_MS)
+
+
+def buy(page: Page, card: str, button: str) -> None:
+    lay(page, card, "terminal")
+    expect_prompt(page, "terminal", "select-a-pass")
+    page.locator(f'[data-button="{button}"]').click(delay=150)
+    expect_prompt(page, "terminal", "tap-card-to-confirm")
+    lift(page, card, "terminal")
+    lay(page, card, "terminal")
+    expect(page.locator('[data-device="terminal"] .prompt')).to_have_attribute("data-clip", re.compile("thank-you"))
+    lift(page, card, "terminal")
+
+
+def apart(work: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run it in a thread of its own: in this one, playwright's loop runs."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
+
+
+def monitor_lines(page: Page, words: str) -> list[str]:
+    return [line for line in page.locator("#monitor-lines li").all_inner_texts() if words in line]
+
+
+def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
+    buy(page, "2", "ten")
+    expect(page.locator("#redis tbody tr", has_text="180844510496")).to_contain_text("TEN_TRIP")
+    for left in range(9, -1, -1):
+        lay(page, "2", "gate")
+        expect_lamp(page, "green")
+        expect(page.locator("#monitor-lines li").last).to_contain_text(f"{left} trip", timeout=SOON_MS)
+        lift(page, "2", "gate")
+        page.wait_for_timeout(SAME_TAP_MS)
+    expect(page.locator("#redis tbody tr", has_text="180844510496")).to_have_count(0)
+    lay(page, "2", "gate")
+    expect_prompt(page, "gate", "access-denied")
+    expect(page.locator("#monitor-lines li").last).to_contain_text("was denied", timeout=SOON_MS)
+
+    page.reload()
+    expect(lying(page, "gate", "2")).to_be_visible()
+    expect(page.locator("#monitor-lines li").last).to_contain_text("was denied")
+    assert len(monitor_lines(page, "was issued a ten trip pass")) == 1
+    assert len(monitor_lines(page, "used its ten trip pass")) == 10
+    assert len(monitor_lines(page, "was denied")) == 1
+
+
+def test_a_pulled_cable_shows_yellow(page: Page) -> None:
+    page.locator('[data-cut="gate"]').click()
+    expect_lamp(page, "yellow")
+    expect(page.locator('[data-device="gate"] .light-word')).to_contain_text(
+        re.compile("out of service", re.IGNORECASE)
+    )
+    lay(page, "1", "gate")
+    expect_prompt(page, "gate", "out-of-service")
+    page.locator('[data-cut="gate"]').click()
+    expect_lamp(page, "yellow", lit=False)
+
+
+def test_redis_stopped_and_a_reader_unplugged(page: Page) -> None:
+    page.locator('[data-stop="redis"]').click()
+    expect_lamp(page, "yellow")
+    expect(page.locator("#redis")).to_contain_text(re.compile("stopped", re.IGNORECASE))
+    page.locator('[data-stop="redis"]').click()
+    expect_lamp(page, "yellow", lit=False)
+    page.locator('[data-unplug="gate"]').click()
+    expect_lamp(page, "yellow")
+    page.locator('[data-unplug="gate"]').click()
+    expect_lamp(page, "yellow", lit=False)
+
+
+def test_two_gates_race_for_the_last_trip(page: Page) -> None:
+    buy(page, "1", "single")
+    page.locator("#add-gate").click()
+    expect_lamp(page, "red", "gate2")
+    page.locator("#race").click()
+    for words in ("used its single trip pass", "was denied"):
+        expect(page.locator("#monitor-lines li", has_text=words)).to_have_count(1, timeout=SOON_MS)
+
+
+def test_two_hours_pass(page: Page) -> None:
+    buy(page, "6", "two")
+    lay(page, "6", "gate")
+    expect_lamp(page, "green")
+    lift(page, "6", "gate")
+    expect(page.locator("#redis tbody tr", has_text="1303689068602870")).to_be_visible()
+    page.locator('[data-later="2h"]').click()
+    expect(page.locator("#redis tbody tr", has_text="1303689068602870")).to_have_count(0)
+
+
+def test_cards_can_be_dragged(page: Page) -> None:
+    page.locator('[data-card="3"]').drag_to(page.locator('[data-reader="gate"]'))
+    expect_prompt(page, "gate", "access-denied")
+    lying(page, "gate", "3").drag_to(page.locator("#rack-title"))
+    expect(lying(page, "gate")).to_have_count(0)
+
+
+def test_the_keyboard_alone_will_do(page: Page) -> None:
+    for place in ('[data-card="4"]', '[data-reader="terminal"]'):
+        page.locator(place).focus()
+        page.keyboard.press("Enter")
+    expect_prompt(page, "terminal", "select-a-pass")
+    page.locator('[data-button="single"]').focus()
+    page.keyboard.down("Space")
+    expect_prompt(page, "terminal", "tap-card-to-confirm")
+    page.keyboard.up("Space")
+    lying(page, "terminal", "4").focus()
+    page.keyboard.press("Enter")
+    expect(lying(page, "terminal", "4")).to_have_count(0)
+
+
+def test_a_finger_will_do(browser: Browser, demo: Demo) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True) as context:
+        page = context.new_page()
+        page.goto(demo.address)
+        page.locator('[data-card="5"]').tap()
+        page.locator('[data-reader="gate"]').tap()
+        expect_prompt(page, "gate", "access-denied")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_the_demo_survives_a_closed_page_and_leaves_nothing_behind(
+    browser: Browser, demo: Demo, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        with browser.new_context() as context:
+            page = context.new_page()
+            page.goto(demo.address)
+            expect_lamp(page, "red")
+    with browser.new_context() as context:
+        context.new_page().goto(demo.address)
+        port = demo.port
+        assert len(processes_with(demo.mark)) >= 4
+        assert demo.program.stop(signal.SIGINT) == 130
+    wait_for(lambda: not processes_with(demo.mark))
+    assert list(tmp_path.iterdir()) == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("system", {"Origin": "http://example.com"}),
+        ("system", {"Origin": "null"}),
+        ("system", {}),
+        ("", {"Host": "example.com"}),
+        ("", {"Origin": "http://example.com"}),
+    ],
+    ids=str,
+)
+def test_others_than_the_page_are_refused(demo: Demo, path: str, headers: dict[str, str]) -> None:
+    async def ask() -> int:
+        async with aiohttp.ClientSession() as session, session.get(demo.address + path, headers=headers) as response:
+            return response.status
+
+    assert apart(ask()) == 403
+
+
+def test_a_page_can_say_only_what_hands_do(demo: Demo) -> None:
+    async def say(line: str) -> str:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(demo.address + "system", origin=demo.address.rstrip("/")) as system,
+        ):
+            await system.send_str(line)
+            async for message in system:
+                if (told := message.json())["kind"] == "error":
+                    return str(told["text"])
+        return ""
+
+    assert apart(say("wait 99")) == "a page cannot say this"
+    assert apart(say("lay gate 99")).startswith("no card '99'")
+
+
+def test_it_listens_to_this_machine_only(demo: Demo) -> None:
+    with socket.socket() as elsewhere:  # another address of this machine, which a server on all of them would answer at
+        assert elsewhere.connect_ex(("127.0.0.2", demo.port)) != 0
+
+
+def test_it_shows_what_the_clips_say() -> None:
+    page = (REPOSITORY / "simulator/page/page.js").read_text()
+    spoken = re.findall(r'^    ("[a-z-]+": "[A-Z][^"]+"),$', (REPOSITORY / "audio/build").read_text(), re.MULTILINE)
+    assert len(spoken) == 10
+    assert [text for text in spoken if f"  {text}," not in page] == []
+
+
+def test_a_port_that_is_taken(demo: Demo) -> None:
+    second = Program("simulator.demo", "--port", str(demo.port))
+    assert second.end() == 1
+    assert second.errors == [
+        f"scripts/demo: port {demo.port} cannot be had: --port names another (Address already in use)"
+    ]
