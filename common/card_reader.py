@@ -16,7 +16,7 @@ except RuntimeError as error:  # so RPi.GPIO refuses on a machine that is no Pi,
     raise ImportError(str(error)) from error
 
 RESET_PIN = wiring.RESET.bcm
-POLL_INTERVAL_S = 0.03
+POLL_INTERVAL_S = 0.035
 PRESENTATION_END_S = 0.3
 REPAIR_INTERVAL_S = 0.5
 

@@ -1,0 +1,111 @@
+"""A practised rider's sale, and what taps and sales put on the wire."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+
+from common.cards import Card as ReadCard
+from common.passes import PassType
+from common.settings import PREFIX
+from simulator.fault_proxy import Chunk, Direction, FaultProxy
+from simulator.server import Server
+from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.station import Kind, VirtualPi
+from tests.benchmark.row import Row, median_and_99th
+from tests.processes import Program
+from tests.rider import PRESENTATION_END_S, heard
+
+BUTTON = 13
+PROMPT_LIMIT_S = 5.0
+AWAY_S = PRESENTATION_END_S + 0.1
+
+
+class Site:
+    """A terminal and a gate on one Redis behind a network, all that goes over the wire, and new cards."""
+
+    def __init__(self, program: Path, folder: Path, cleanup: ExitStack) -> None:
+        server = cleanup.enter_context(Server(program, folder))
+        self.redis = cleanup.enter_context(server.client())
+        self.terminal, self.gate = cleanup.enter_context(VirtualPi()), cleanup.enter_context(VirtualPi())
+        self.chunks: dict[VirtualPi, list[Chunk]] = {self.terminal: [], self.gate: []}
+        for pi, module in ((self.terminal, "sales_terminal"), (self.gate, "entry_gate")):
+            proxy = cleanup.enter_context(FaultProxy(server.port))
+            proxy.listener = self.chunks[pi].append
+            environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(proxy.port)}
+            device = cleanup.enter_context(Program(module, environment=environment))
+            device.wait_for_error("connected to Redis")
+        self._numbers = count(0x20000000)
+
+    def new_card(self) -> Card:
+        return Card(next(self._numbers).to_bytes(4))
+
+    def sell(self) -> tuple[float, float, float]:
+        """Sell a pass; return how long the prompts took to come after the tap, the press and the second tap."""
+        card, pi = self.new_card(), self.terminal
+        to_select = until_sound(pi, "select-a-pass", lambda: pi.lay(card))
+        pi.lift(card)
+        to_confirm = until_sound(pi, "tap-card-to-confirm", lambda: pi.press(BUTTON))
+        pi.release(BUTTON)
+        time.sleep(AWAY_S)
+        to_thanks = until_sound(pi, "thank-you-ten-trip-pass", lambda: pi.lay(card))
+        pi.lift(card)
+        time.sleep(AWAY_S)
+        return to_select, to_confirm, to_thanks
+
+
+def until_sound(pi: VirtualPi, clip: str, act: Callable[[], None]) -> float:
+    """Return the seconds from an act to the sound that it brings about."""
+    before = heard(pi).count(clip)
+    began_at = time.monotonic()
+    act()
+    pi.wait_for(lambda pi: heard(pi).count(clip) > before, PROMPT_LIMIT_S)
+    sounds = [each for each in pi.observations if (each.kind, each.what) == (Kind.SOUND_BEGAN, clip)]
+    return sounds[-1].at - began_at
+
+
+def practised_sales(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Measure sales by a rider who waits for no prompt to end; the time the rider takes does not count."""
+    with ExitStack() as cleanup:
+        site = Site(program, folder, cleanup)
+        waits = [site.sell() for _ in range(5 if is_quick else 50)]
+    yield from median_and_99th("practised sale, the rider's own time excluded", [sum(each) for each in waits], 300)
+
+
+def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Count round trips and bytes; the pings of an idle line do not belong to a tap."""
+    number = 5 if is_quick else 50
+    with ExitStack() as cleanup:
+        site = Site(program, folder, cleanup)
+        for _ in range(number):
+            card = site.new_card()
+            site.redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
+            until_sound(site.gate, "access-granted", lambda card=card: site.gate.lay(card))
+            site.gate.lift(card)
+        for _ in range(number):
+            site.sell()
+        taps, all_of_sales = without_pings(site.chunks[site.gate]), without_pings(site.chunks[site.terminal])
+    looks = sum(map(is_look, all_of_sales))
+    yield Row("round trips per tap", trips(taps) / number, "", 1)
+    yield Row("round trips per sale, after the first look", (trips(all_of_sales) - looks) / number, "", 1)
+    yield Row("bytes per tap, both ways", sum(len(chunk.data) for chunk in taps) / number, "B")
+    yield Row("bytes per sale, both ways", sum(len(chunk.data) for chunk in all_of_sales) / number, "B")
+
+
+def without_pings(chunks: list[Chunk]) -> list[Chunk]:
+    """Leave out what comes before the first tap or sale, and the pings with their answers."""
+    start = next(number for number, chunk in enumerate(chunks) if is_tap(chunk) or is_look(chunk))
+    return [chunk for chunk in chunks[start:] if b"PING" not in chunk.data and b"PONG" not in chunk.data]
+
+
+def is_tap(chunk: Chunk) -> bool:
+    return b"\r\nEVALSHA\r\n" in chunk.data
+
+
+def is_look(chunk: Chunk) -> bool:
+    return b"\r\nEXISTS\r\n" in chunk.data
+
+
+def trips(chunks: list[Chunk]) -> int:
+    return sum(chunk.direction is Direction.REQUEST for chunk in chunks)

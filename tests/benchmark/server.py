@@ -1,0 +1,185 @@
+"""What a tap costs the server: the script against its own commands, and passes by the million."""
+
+import selectors
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from common import pass_store
+from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.pass_store import PassStore, new_id
+from common.rights import TO_USE
+from common.settings import Settings
+from simulator.server import Server
+from tests.benchmark.row import Row
+
+CARDS = 1000
+PAYLOAD = (
+    '{"cardSerialNumber":"43405556992","device":"gate-1","id":"1795537359037-0",'
+    '"pass":{"tripsRemaining":"10","passType":"TEN_TRIP"},"remainingTrips":9,"at":1795537359037}'
+)
+FILL = """
+for card = ARGV[1], ARGV[2] do
+  redis.call('HSET', string.format('%.0f', 43405556992 + card), 'passType', 'TEN_TRIP', 'tripsRemaining', '10')
+end
+"""
+FILLED_AT_ONCE = 10_000
+BARE_IN_LUA = """
+redis.call('TIME') redis.call('GET', KEYS[2]) redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+redis.call('HGETALL', KEYS[1])
+redis.call('XADD', KEYS[3], 'MAXLEN', '~', 100000, '*', 'channel', 'pass-used:TEN_TRIP', 'payload', ARGV[1])
+redis.call('PUBLISH', 'pass-used:TEN_TRIP', ARGV[1]) redis.call('HINCRBY', KEYS[1], 'tripsRemaining', -1)
+redis.call('SETEX', KEYS[2], 120, 'granted') return 'granted'
+"""
+
+
+def script(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Compare calls a second of the script of a tap, of the same commands without it, and of a PING.
+
+    The same commands are sent bare in one pipeline, and, to tell what Lua itself costs, in a script that does nothing
+    but call them with fixed arguments.
+    """
+    calls = 2000 if is_quick else 20_000
+    with Server(program, folder) as server, server.client() as redis:
+        scripts = {name: redis.script_load(text) for name, text in _scripts().items()}
+        kinds: dict[str, tuple[Callable[[int], bytes], bytes]] = {
+            "use script": (lambda number: _use(scripts["use"], number), b"granted\r\n"),
+            "its commands in a bare script": (lambda number: _bare_script(scripts["bare"], number), b"granted\r\n"),
+            "its commands in a bare pipeline": (_bare_pipeline, b"+OK\r\n"),
+            "PING": (lambda _: command("PING"), b"+PONG\r\n"),
+        }
+        for connections in (1, 50):
+            rates = {}
+            for name, (request, ending) in kinds.items():
+                redis.flushdb()
+                for card in range(CARDS):
+                    redis.hset(str(card), mapping={"passType": "TEN_TRIP", "tripsRemaining": 10**9})
+                requests = [request(number) for number in range(calls if connections > 1 else calls // 4)]
+                rates[name] = len(requests) / exchange(server.port, connections, requests, ending)
+                yield Row(f"{name}, calls a second, {connections} connections", rates[name], "")
+            floor = rates["its commands in a bare pipeline"]
+            bound = 0.8 if connections > 1 else None
+            name = f"against a bare pipeline, {connections} connections"
+            yield Row(f"use script {name}", rates["use script"] / floor, "x", bound, more_is_better=True)
+            yield Row(f"bare script {name}", rates["its commands in a bare script"] / floor, "x")
+
+
+def _scripts() -> dict[str, str]:
+    return {"use": pass_store._USE_PASS, "bare": BARE_IN_LUA}
+
+
+def _keys(number: int) -> tuple[str, str, str]:
+    return str(number % CARDS), RECEIPT_PREFIX + uuid.uuid4().hex, JOURNAL
+
+
+def _use(sha: str, number: int) -> bytes:
+    return command("EVALSHA", sha, 3, *_keys(number), "gate-1", 100_000, 120)
+
+
+def _bare_script(sha: str, number: int) -> bytes:
+    return command("EVALSHA", sha, 3, *_keys(number), PAYLOAD)
+
+
+def _bare_pipeline(number: int) -> bytes:
+    card, receipt, journal = _keys(number)
+    entry = ("channel", "pass-used:TEN_TRIP", "payload", PAYLOAD)
+    return b"".join(
+        [
+            command("TIME"),
+            command("GET", receipt),
+            command("XREVRANGE", journal, "+", "-", "COUNT", 1),
+            command("HGETALL", card),
+            command("XADD", journal, "MAXLEN", "~", 100_000, "*", *entry),
+            command("PUBLISH", "pass-used:TEN_TRIP", PAYLOAD),
+            command("HINCRBY", card, "tripsRemaining", -1),
+            command("SETEX", receipt, 120, f"{card} granted"),
+        ]
+    )
+
+
+def command(*words: object) -> bytes:
+    """Return a command as it goes over the wire (RESP 2)."""
+    encoded = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
+
+
+def exchange(port: int, connections: int, requests: Sequence[bytes], ending: bytes) -> float:
+    """Send all requests, one at a time on each connection; return the seconds until all answers are there.
+
+    Args:
+        port: the server's.
+        connections: how many there are.
+        requests: what is sent; each may be several commands.
+        ending: what each answer ends with. A client library would cost more than the server does.
+    """
+    left, answers = iter(requests), 0
+    received: dict[Any, bytes] = {}
+    with selectors.DefaultSelector() as selector:
+        for _ in range(connections):
+            connection = socket.create_connection(("127.0.0.1", port))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            selector.register(connection, selectors.EVENT_READ)
+            received[connection] = b""
+        began_at = time.monotonic()
+        for connection, request in zip(received, islice(left, connections), strict=False):
+            connection.sendall(request)
+        while answers < len(requests):
+            for key, _ in selector.select():
+                connection: Any = key.fileobj
+                received[connection] += connection.recv(65536)
+                if received[connection].endswith(ending):
+                    received[connection] = b""
+                    answers += 1
+                    for request in islice(left, 1):
+                        connection.sendall(request)
+        took_s = time.monotonic() - began_at
+        for connection in received:
+            connection.close()
+    return took_s
+
+
+def passes(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Fill the server with ten trip passes; what they take, and whether a tap notices."""
+    numbers = (1000, 100_000) if is_quick else (1000, 100_000, 1_000_000)
+    with Server(program, folder) as server, server.client(socket_timeout=60) as redis:
+        empty = redis.info("memory")["used_memory"]
+        latencies: dict[int, float] = {}
+        filled = 0
+        with closing(PassStore(Settings("gate", redis_port=server.port), TO_USE)) as store:
+            for number in numbers:
+                for first in range(filled, number, FILLED_AT_ONCE):
+                    redis.eval(FILL, 0, first, min(first + FILLED_AT_ONCE, number) - 1)
+                filled = number
+                per_pass = (redis.info("memory")["used_memory"] - empty) / number
+                yield Row(f"bytes per pass in Redis, of {number:,}", per_pass, "B")
+                latencies[number] = _median_tap_s(store, number, 200 if is_quick else 3000)
+                redis.delete(JOURNAL)
+                yield Row(f"a tap's round trip with {number:,} passes, median", 1e6 * latencies[number], "us")
+        most = numbers[-1]
+        yield Row(f"latency with {most:,} passes against 1,000", latencies[most] / latencies[1000], "x", 1.1)
+        yield Row("bytes per journal entry in Redis", _bytes_per_entry(redis), "B")
+
+
+def _median_tap_s(store: PassStore, number: int, taps: int) -> float:
+    """Tap cards spread over all that there are."""
+    took = []
+    step = max(1, number // taps)
+    for tap in range(taps + 100):
+        card = str(43405556992 + tap * step % number)
+        began_at = time.monotonic()
+        store.use(card, new_id())
+        took.append(time.monotonic() - began_at)
+    return median(took[100:])
+
+
+def _bytes_per_entry(redis: Any) -> float:  # noqa: ANN401  # redis-py's answers have no types
+    before, entries = redis.info("memory")["used_memory"], 10_000
+    for number in range(entries):
+        redis.xadd(JOURNAL, {"channel": "pass-used:TEN_TRIP", "payload": PAYLOAD.replace("9037", f"{number:04}")})
+    return float((redis.info("memory")["used_memory"] - before) / entries)
