@@ -1,10 +1,12 @@
 """A Redis or Valkey server of one's own, as a process."""
 
+import random
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from redis import Redis
@@ -14,6 +16,8 @@ from redis.retry import Retry
 
 START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
+
+_SERVER_PORTS = (20_000, 32_000)
 
 
 class ServerError(RuntimeError):
@@ -109,11 +113,12 @@ class Server:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """End the server in good order."""
+        """End the server in good order, or by force if a busy disk keeps it from that."""
         if self._process:
             self._process.terminate()
-            self._process.wait(STOP_LIMIT_S)
-            self._process = None
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_LIMIT_S)
+        self.kill()
 
     def kill(self) -> None:
         """End the server as a crash would."""
@@ -146,8 +151,9 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, below those from which a system takes the ports of clients."""
+    while True:
+        port = random.randrange(*_SERVER_PORTS)
+        with suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port

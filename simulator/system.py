@@ -25,6 +25,7 @@ RACK: dict[str, AnyCard] = {
 GATES = ("gate", "gate2")
 MONITOR = "monitor"
 BUTTONS = {"single": 19, "ten": 13, "two": 26}
+SURVIVING_RESTARTS = ("--appendonly", "yes", "--appendfsync", "no")  # of the server, not of the machine
 HOLD_S = 0.5  # as a hand holds a card to a reader
 REST_S = 0.5  # longer than the 300 ms that end a presentation
 PRESS_S = 0.15
@@ -79,7 +80,7 @@ class System:
         self.devices: dict[str, Device] = {}
         self._cleanup = ExitStack()
         with self._cleanup:
-            self.server = self._cleanup.enter_context(Server(find_server(), folder, "--appendonly", "yes"))
+            self.server = self._cleanup.enter_context(Server(find_server(), folder, *SURVIVING_RESTARTS))
             self._add_device("terminal", "sales_terminal")
             self._add_device(GATES[0], "entry_gate")
             monitor = Process(

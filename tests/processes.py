@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 _Value = TypeVar("_Value")
 
 

@@ -19,6 +19,7 @@ class DebianTree:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, capture_output=True)
+        self.path("/etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # it need not survive a power cut
         self._share_the_network()
         self.path("/boot/firmware").mkdir()
         self.path("/boot/firmware/config.txt").write_text("#dtparam=spi=on\n[cm4]\notg_mode=1")

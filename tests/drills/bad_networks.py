@@ -72,7 +72,7 @@ def _tap(pi: VirtualPi, sound: str) -> float:
     before = len(heard(pi))
     start = time.monotonic()
     pi.lay(CARD)
-    pi.wait_for(lambda pi: heard(pi)[before:] == [sound], 5)
+    pi.wait_for(lambda pi: heard(pi)[before:] == [sound], 10)
     took_s = seen(pi, Kind.SOUND_BEGAN, sound)[-1].at - start
     lift(pi)
     return took_s

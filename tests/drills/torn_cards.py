@@ -50,10 +50,10 @@ def loose_wires(program: Path, folder: Path, rounds: int = 20) -> Outcome:
             for _ in range(rounds):
                 time.sleep(chance.uniform(0, 0.1))
                 pi.unplug_reader(chance.choice([0x00, 0xFF]))
-                pi.wait_for(lambda pi: YELLOW in pi.lit, 5)
+                pi.wait_for(lambda pi: YELLOW in pi.lit, 10)
                 start = time.monotonic()
                 pi.plug_in_reader()
-                pi.wait_for(lambda pi: YELLOW not in pi.lit, 5)
+                pi.wait_for(lambda pi: YELLOW not in pi.lit, 10)
                 longest_s = max(longest_s, time.monotonic() - start)
             with expect_sound(pi, "access-denied"):
                 pi.lay(CARDS[0])

@@ -305,7 +305,7 @@ class TestEnd:
         give_pass(redis)
         tap(pi, "access-granted")
         assert gate.stop(with_signal) == 0
-        pi.wait_for(lambda pi: not pi.running, 5)
+        pi.wait_for(lambda pi: not pi.running, 10)
         kinds = [observation.kind for observation in pi.observations]
         assert max(i for i, kind in enumerate(kinds) if kind == Kind.DARK) < kinds.index(Kind.GONE)
         assert pi.lit == set()

@@ -253,4 +253,4 @@ class TestOutOfService:
     def test_stop(self, pi: VirtualPi, terminal: Program, with_signal: signal.Signals) -> None:
         tap(pi, "select-a-pass")
         assert terminal.stop(with_signal) == 0
-        pi.wait_for(lambda pi: not pi.running and not pi.sounding, 5)
+        pi.wait_for(lambda pi: not pi.running and not pi.sounding, 10)

@@ -209,7 +209,7 @@ class TestLive:
             cwd=REPOSITORY,
             env={**os.environ, PORT: str(server.port)},
             capture_output=True,
-            timeout=15,
+            timeout=30,
             check=False,
         )
         assert done.stdout.count(b"\n") == 1
