@@ -39,9 +39,9 @@ class Journal:
         facts = self._redis.xinfo_stream(JOURNAL)
         return bool(facts["entries-added"] > facts["length"])
 
-    def is_whole_after(self, id_: EventId) -> bool:
-        """Tell whether nothing after this entry can have gone: it is still there, for trimming starts at the oldest."""
-        return not self.has_been_trimmed() if id_ == START else self.holds(id_)
+    def reaches_back_to(self, id_: EventId) -> bool:
+        """Tell whether nothing after this id can have gone: trimming starts at the oldest entry."""
+        return not self.has_been_trimmed() if id_ == START else START < self.oldest() <= id_
 
     def since(self, id_: EventId) -> Iterator[Entry]:
         """Yield the entries from this id on, oldest first."""

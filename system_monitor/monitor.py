@@ -174,23 +174,21 @@ class Monitor:
         if is_start:
             self.show_history()
         self._caught_up = self._place()
-        shown = set(self._shown_live)
+        self._shown_live.clear()  # at once: should the connection break on the way, what follows counts from here
         recovered = 0
         for id_, event in self._journal.after(self._caught_up):
             self._caught_up = id_
-            if id_ not in shown:
-                self._show(event)
-                recovered += 1
-        self._shown_live.clear()
+            self._show(event)
+            recovered += 1
         if recovered and not is_start:
             self._display.notice(f"{recovered} {'event' if recovered == 1 else 'events'} recovered")
 
     def _place(self) -> EventId:
-        """Return the newest entry that has been shown and is still there."""
+        """Return the id after which the journal is yet to be shown."""
         for id_ in reversed(self._shown_live):
             if self._journal.holds(id_):
                 return id_
-        if self._journal.is_whole_after(self._caught_up):
+        if self._journal.reaches_back_to(self._caught_up):
             return self._caught_up
         self._display.notice("the journal has been trimmed past the last event shown: some events may be missing")
         return START

@@ -18,7 +18,9 @@ from common.pass_store import PassStore, new_id
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
+from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
+from system_monitor.journal import BATCH
 from tests.processes import REPOSITORY, Program, wait_for
 
 CARD = "43405556992"
@@ -42,6 +44,10 @@ def follow(server: Server, redis: Redis, *options: str) -> Program:
     program = monitor(server, *options)
     wait_for(lambda: redis.pubsub_numpat() == 1)
     return program
+
+
+def at(proxy: FaultProxy) -> dict[str, str]:
+    return {PORT: str(proxy.port)}
 
 
 def a_days_events(store: PassStore) -> None:
@@ -246,6 +252,42 @@ class TestCatchUp:
             wait_for(lambda: len(program.output) == 60)
         assert program.output == payloads(redis)
         assert any("recovered" in line for line in program.errors)
+
+    def test_a_catch_up_that_is_broken_off_goes_on_where_it_was(
+        self, server: Server, store: PassStore, redis: Redis
+    ) -> None:
+        with FaultProxy(server.port) as proxy, Program("system_monitor", "--json", environment=at(proxy)) as program:
+            wait_for(lambda: redis.pubsub_numpat() == 1)
+            redis.publish("pass-denied", '{"cardSerialNumber":"first"}')
+            program.wait_for_output("first")
+            store.use(CARD, new_id())
+            wait_for(lambda: len(program.output) == 2)
+            proxy.refuse()
+            for _ in range(BATCH + 100):
+                store.use(CARD, new_id())
+            end_of_first_batch, _ = redis.xrange(JOURNAL)[BATCH]
+            proxy.cut(Cut(f"({end_of_first_batch}".encode(), Direction.REQUEST))
+            proxy.accept()
+            wait_for(lambda: len(program.output) >= BATCH + 102)
+            program.wait_for_error("connected again")
+            assert proxy.cuts_made == 1
+            redis.publish("pass-denied", '{"cardSerialNumber":"last"}')
+            program.wait_for_output("last")
+        assert program.output[1:-1] == payloads(redis)
+
+    def test_an_entry_that_is_gone_is_no_reason_to_begin_anew(
+        self, server: Server, store: PassStore, redis: Redis
+    ) -> None:
+        for _ in range(3):
+            store.use(CARD, new_id())
+        with follow(server, redis, "--json") as program:
+            wait_for(lambda: len(program.output) == 3)
+            redis.xdel(JOURNAL, redis.xrevrange(JOURNAL, count=1)[0][0])  # as a primary that is lost takes it along
+            redis.client_kill_filter(_type="pubsub")
+            program.wait_for_error("connected again")
+            store.use("2", new_id())
+            wait_for(lambda: '"2"' in program.output[-1])
+        assert len(program.output) == 4
 
     def test_after_a_restart_of_the_server(self, server_program: Path, tmp_path: Path) -> None:
         with Server(server_program, tmp_path, "--appendonly", "yes") as server, server.client() as redis:
