@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
 
 PORT = 8765
+SIGNAL_CHECK_S = 0.2
 WELCOME = """\
 A sales terminal, an entry gate and the system monitor are running. To buy ten trips for card 1 and make one:
   tap terminal 1      press ten      tap terminal 1      tap gate 1
@@ -108,7 +110,7 @@ def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> No
         elif sys.stdin.isatty():
             _converse(conversation, printer)
         elif page:
-            signal.pause()
+            _wait_for_the_end()
         else:
             _play(sys.stdin, conversation, printer)
 
@@ -138,6 +140,16 @@ def _play(lines: Iterable[str], conversation: Conversation, printer: Printer) ->
             return
         except (UsageError, NotPossibleError, ExpectationError) as error:
             sys.exit(f"line {number}: {line.strip()}: {error}")
+
+
+def _wait_for_the_end() -> None:
+    """Wait until a signal raises `KeyboardInterrupt`.
+
+    In short sleeps: the kernel may give the signal to another thread, which Python notes but which ends no long wait
+    of this one, as `signal.pause` would be.
+    """
+    while True:
+        time.sleep(SIGNAL_CHECK_S)
 
 
 def _converse(conversation: Conversation, printer: Printer) -> None:
