@@ -108,10 +108,8 @@ def subscribe(redis: Any, pubsub: PubSub, limit_s: float) -> None:  # noqa: ANN4
 def _is_permitted(redis: Any, command: Command) -> bool:  # noqa: ANN401
     try:
         redis.execute_command(*command)
-    except NoPermissionError:
-        return False
-    except ResponseError:  # such as that there is no journal yet
-        return True
+    except ResponseError as error:  # or there is no journal yet
+        return not isinstance(error, NoPermissionError)
     return True
 
 

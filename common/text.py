@@ -8,8 +8,8 @@ def printable(text: object, limit: int = 200) -> str:
         text: anything; its `str` is taken.
         limit: the number of characters from which on it is cut short.
     """
-    shown = str(text)
-    if len(shown) <= limit and shown.isprintable():
-        return shown
-    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(text)[:limit])
-    return shown + "…" if len(str(text)) > limit else shown
+    whole = str(text)
+    if len(whole) <= limit and whole.isprintable():
+        return whole
+    shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in whole[:limit])
+    return shown + "…" if len(whole) > limit else shown

@@ -39,7 +39,7 @@ READER = (
 )
 """The card reader of both devices, on SPI bus 0, device 0."""
 
-RED, YELLOW, GREEN = GpioWire("red", 35, 19), GpioWire("yellow", 33, 13), GpioWire("green", 37, 26)
+COLOURS = RED, YELLOW, GREEN = GpioWire("red", 35, 19), GpioWire("yellow", 33, 13), GpioWire("green", 37, 26)
 """The gate's lamps, high when lit, and the terminal's buttons, low when pressed."""
 
 GROUND = Wire("ground", 39)

@@ -10,10 +10,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO
 
+from common import wiring
 from common.settings import PREFIX
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 
-LAMPS = {19: "red", 13: "yellow", 26: "green"}
+LAMPS = {wire.bcm: wire.contact for wire in wiring.COLOURS}
 READY_LIMIT_S = 15.0
 STOP_LIMIT_S = 5.0
 

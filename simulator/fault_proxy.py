@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, TypeVar
 
+from simulator.server import free_port
+
 _CHUNK = 65536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: an RST in place of a FIN
 _DEADLINE_S = 10.0
@@ -74,7 +76,7 @@ class FaultProxy:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
         self._thread.start()
-        self.port = 0
+        self.port = free_port()
         self.pass_on()
         self.accept()
 
@@ -128,7 +130,6 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def _stop_listening(self) -> None:
         self._listener.close()

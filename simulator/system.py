@@ -9,6 +9,7 @@ from pathlib import Path
 
 from redis.exceptions import RedisError
 
+from common import wiring
 from common.cards import Card as ReadCard
 from common.settings import PREFIX
 from simulator.device import Device, Happening, Process, Report, Sense
@@ -24,7 +25,7 @@ RACK: dict[str, AnyCard] = {
 }
 GATES = ("gate", "gate2")
 MONITOR = "monitor"
-BUTTONS = {"single": 19, "ten": 13, "two": 26}
+BUTTONS = {"single": wiring.RED.bcm, "ten": wiring.YELLOW.bcm, "two": wiring.GREEN.bcm}
 SURVIVING_RESTARTS = ("--appendonly", "yes", "--appendfsync", "no")  # of the server, not of the machine
 HOLD_S = 0.5  # as a hand holds a card to a reader
 REST_S = 0.5  # longer than the 300 ms that end a presentation

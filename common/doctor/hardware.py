@@ -110,7 +110,7 @@ def check_buttons(name: str) -> Finding:
     """Tell whether a button of the terminal is pressed, which nobody does now."""
     import RPi.GPIO as GPIO
 
-    buttons = (wiring.RED, wiring.YELLOW, wiring.GREEN)
+    buttons = wiring.COLOURS
     GPIO.setmode(GPIO.BCM)
     try:
         for button in buttons:
@@ -132,7 +132,7 @@ def check_lights(name: str) -> Finding:
     """Light the gate's lamps, one after another; all are off at the end, however it comes."""
     import RPi.GPIO as GPIO
 
-    lamps = (wiring.RED, wiring.YELLOW, wiring.GREEN)
+    lamps = wiring.COLOURS
     GPIO.setmode(GPIO.BCM)
     try:
         for lamp in lamps:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from aiohttp import WSMsgType, web
 
+from common.audio import clip_path
 from simulator.conversation import Conversation, UsageError
 from simulator.device import LAMPS, Device, Happening, Sense
 from simulator.memory import Memory
@@ -29,7 +30,6 @@ HANDS = frozenset({"lay", "lift", "hold", "release", "unplug", "plug", "cut", "m
 """The words of the conversation that a page may use: those that take no time of their own."""
 
 _FOLDER = Path(__file__).resolve().parent
-_CLIPS = _FOLDER.parent.parent / "audio"
 _BUTTON_NAMES = {pin: name for name, pin in BUTTONS.items()}
 _Result = TypeVar("_Result")
 
@@ -109,12 +109,12 @@ class Page:
 
     def _device(self, system: System, device: Device) -> dict[str, Any]:
         pi = device.pi
-        sounding = pi.sounding
+        lit, pressed, sounding = pi.lit, pi.pressed, pi.sounding
         return {
             "name": device.name,
             "type": {"entry_gate": "gate", "sales_terminal": "terminal"}[device.module],
-            "lit": [name for pin, name in LAMPS.items() if pin in pi.lit],
-            "pressed": [name for pin, name in _BUTTON_NAMES.items() if pin in pi.pressed],
+            "lit": [name for pin, name in LAMPS.items() if pin in lit],
+            "pressed": [name for pin, name in _BUTTON_NAMES.items() if pin in pressed],
             "sound": {"clip": sounding[-1].what, "at": sounding[-1].at} if sounding else None,
             "cards": system.cards_on(device.name),
             "reader": pi.reader_is_plugged_in,
@@ -237,7 +237,7 @@ def _file(name: str) -> Any:  # noqa: ANN401  # aiohttp's handlers
 
 
 async def _clip(request: web.Request) -> web.FileResponse:
-    path = _CLIPS / f"{request.match_info['clip']}.mp3"
+    path = clip_path(request.match_info["clip"])
     if not path.is_file():
         raise web.HTTPNotFound
     return web.FileResponse(path)
