@@ -2,8 +2,9 @@
 
 import os
 import socket
-import time
 from contextlib import suppress
+
+from common.clock import Clock
 
 SIGN_OF_LIFE_INTERVAL_S = 1.0
 
@@ -11,7 +12,8 @@ SIGN_OF_LIFE_INTERVAL_S = 1.0
 class ServiceManager:
     """The service manager that started this program; without one that asks to be told, nothing is sent."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -26,7 +28,7 @@ class ServiceManager:
             problem: why the program is out of service, in words for an operator; None if it is not.
             is_alive: whether to feed the watchdog.
         """
-        now = time.monotonic()
+        now = self._clock.now()
         is_due = is_alive and now - self._last_sign_of_life >= SIGN_OF_LIFE_INTERVAL_S
         if self._is_ready and problem == self._told and not is_due:
             return

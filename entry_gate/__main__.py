@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 
 from common.audio import Speaker
+from common.clock import Clock
 from common.daemon import run
 from common.pass_store import PassStore
 from common.rights import TO_USE
@@ -17,7 +18,7 @@ def main(settings: Settings) -> None:
     from entry_gate.traffic_light import TrafficLight
 
     with ExitStack() as cleanup:
-        service_manager = cleanup.enter_context(closing(ServiceManager()))
+        service_manager = cleanup.enter_context(closing(ServiceManager(Clock())))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader()))

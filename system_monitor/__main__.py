@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from redis.exceptions import RedisError
 
+from common.clock import Clock
 from common.daemon import argument_parser, settings_or_exit
 from common.events import Event
 from common.redis_link import explain
@@ -59,7 +60,7 @@ def main() -> None:
     options = _parser().parse_args()
     settings = settings_or_exit("system-monitor")
     terminal = Terminal(Renderer(_is_colored(options.color)), options.json)
-    monitor = Monitor(settings, Selection(options.card, options.last, options.since), terminal, ServiceManager())
+    monitor = Monitor(settings, Selection(options.card, options.last, options.since), terminal, ServiceManager(Clock()))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.follow:

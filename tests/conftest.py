@@ -14,6 +14,7 @@ from common.settings import PREFIX, Settings
 from simulator.server import Server, find_server
 from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
+from tests.fake_clock import FakeClock
 
 STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 
@@ -83,6 +84,13 @@ def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
     _forget_hardware()
     yield the_board()
     _forget_hardware()
+
+
+@pytest.fixture
+def clock(board: Board) -> FakeClock:
+    """The time of the board in this process, and of what the test runs on it."""
+    board.clock = FakeClock()
+    return board.clock
 
 
 def _forget_hardware() -> None:

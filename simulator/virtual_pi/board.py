@@ -5,12 +5,12 @@ import json
 import os
 import socket
 import threading
-import time
 from collections.abc import Iterable
 from enum import Enum, auto
 from functools import cache
 from typing import Any
 
+from common.clock import Clock
 from simulator.virtual_pi.cards import parse_card
 from simulator.virtual_pi.chip import Mfrc522
 
@@ -35,7 +35,8 @@ class Board:
 
     def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0, reset_pin: int = RESET_PIN) -> None:
         """Connect to the station at this Unix socket and take over the state of its world."""
-        self.reader = Mfrc522()
+        self.clock = Clock()  # a test may put another in its place
+        self.reader = Mfrc522(self._now)
         self._spi_transfer_s = spi_transfer_s
         self._reset_pin = reset_pin
         self._lock = threading.RLock()
@@ -47,14 +48,17 @@ class Board:
             with contextlib.suppress(OSError):
                 self._connect(station)
 
+    def _now(self) -> float:
+        return self.clock.now()
+
     def transfer(self, mosi: list[int]) -> list[int]:
         """Carry out an SPI transfer, in no less time than the one set."""
         if not self._spi_transfer_s:
             return self.reader.exchange(mosi)
-        done_at = time.monotonic() + self._spi_transfer_s
+        done_at = self.clock.now() + self._spi_transfer_s
         miso = self.reader.exchange(mosi)
-        while (left := done_at - time.monotonic()) > 0:
-            time.sleep(max(0.0, left - _SLEEP_OVERHEAD_S))
+        while (left := done_at - self.clock.now()) > 0:
+            self.clock.sleep(max(0.0, left - _SLEEP_OVERHEAD_S))
         return miso
 
     def is_output(self, pin: int) -> bool:
@@ -114,7 +118,7 @@ class Board:
             self._report("transfers", self.reader.transfers)
 
     def _report(self, kind: str, what: int) -> None:
-        line = json.dumps({"kind": kind, "what": what, "at": time.monotonic()}) + "\n"
+        line = json.dumps({"kind": kind, "what": what, "at": self.clock.now()}) + "\n"
         if self._socket:
             with contextlib.suppress(OSError):  # nobody looks or listens any more
                 self._socket.send(line.encode(), socket.MSG_DONTWAIT)

@@ -1,0 +1,35 @@
+"""A clock that stands still until somebody sleeps."""
+
+from collections.abc import Callable
+
+from common.clock import Clock
+
+
+class FakeClock(Clock):
+    """A clock on which a sleep takes no time: what was planned for that while happens, each at its moment.
+
+    A test plans what hands do, and the end (an exception raised by a plan ends the program's loop)::
+
+        clock.at(0.5, lambda: board.reader.place([CARD]))
+        clock.at(9.0, stop)
+    """
+
+    def __init__(self) -> None:
+        self._now = 0.0
+        self._plans: list[tuple[float, Callable[[], object]]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def sleep(self, seconds: float) -> None:
+        end = self._now + seconds
+        while self._plans and self._plans[0][0] <= end:
+            at, action = self._plans.pop(0)
+            self._now = max(self._now, at)
+            action()
+        self._now = max(self._now, end)
+
+    def at(self, time: float, action: Callable[[], object]) -> None:
+        """Plan an action for a time in seconds from the clock's start; plans of one time keep their order."""
+        self._plans.append((time, action))
+        self._plans.sort(key=lambda plan: plan[0])
