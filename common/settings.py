@@ -5,48 +5,87 @@ import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, NamedTuple
 
 from common.text import printable
 
 PREFIX = "TRANSIT_PASS_DEMO_"
-
-DESCRIPTIONS = {
-    "REDIS_HOST": "the Redis server's name or address (127.0.0.1)",
-    "REDIS_PORT": "its port (6379)",
-    "REDIS_USERNAME": "the user to log in as (Redis's default user)",
-    "REDIS_PASSWORD": "the password (none)",
-    "REDIS_TLS": "yes: talk TLS to the server (no)",
-    "REDIS_TLS_CA": "a file of certificates to trust (the system's)",
-    "REDIS_SENTINELS": "Redis Sentinels to ask for the server in place of the above: host:port,host:port,... (none)",
-    "REDIS_SENTINEL_MASTER": "the name under which they know it (transit-pass)",
-    "REDIS_REPLICAS": "how many replicas must hold a sale or an entry before it counts (0)",
-    "DEVICE": "this device's name in the events (program and host name)",
-    "AUDIO_OUTPUT": "mpg123's output module (alsa)",
-    "JOURNAL_LENGTH": "about how many events the journal keeps (100000)",
-}
 
 
 class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and says what it takes."""
 
 
+class _Rule(NamedTuple):
+    """What a value looks like: in words, as a regular expression for all of it, and as a Python value."""
+
+    words: str
+    pattern: str
+    convert: Callable[[str], object] = str
+
+
+class Setting(NamedTuple):
+    """A row of the table of settings; `default` is in words where the program works it out."""
+
+    name: str
+    description: str
+    default: str
+    rule: _Rule
+
+
+def _addresses(text: str) -> Sequence[tuple[str, int]]:
+    parts = [address.rpartition(":") for address in text.split(",")]
+    return tuple((host, int(port)) for host, _, port in parts)
+
+
+def _certificates(path: str) -> str:
+    ssl.create_default_context(cafile=path)
+    return path
+
+
+_PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_TEXT = _Rule("printable text", r"(?s).+")
+_PORT = _Rule("a port from 1 to 65535", _PORTS, int)
+_ADDRESSES = _Rule("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
+_LABEL = _Rule("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+")
+_YES_OR_NO = _Rule("yes or no", "yes|no", "yes".__eq__)
+_CERTIFICATES = _Rule("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
+_REPLICAS = _Rule("a number of replicas from 0 to 9", r"\d", int)
+_DEVICE = _Rule("a printable name of at most 64 characters", r"(?s).{1,64}")
+_OUTPUT = _Rule("an output module of mpg123, such as alsa or pulse", r"[\w,-]+")
+_EVENTS = _Rule("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
+
+
+def _row(description: str, default: str, value: object = MISSING, rule: _Rule = _TEXT) -> Any:  # noqa: ANN401
+    """Declare a setting: what it means, its default in words and as a value, and what it takes."""
+    return field(default=value, metadata={"row": (description, default, rule)})
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Where Redis is and how this device presents itself."""
+    """Where Redis is and how this device presents itself. A new setting is one row here."""
 
-    device: str
-    redis_host: str = "127.0.0.1"
-    redis_port: int = 6379
-    redis_username: str | None = None
-    redis_password: str | None = field(default=None, repr=False)
-    redis_tls: bool = False
-    redis_tls_ca: str | None = None
-    redis_sentinels: Sequence[tuple[str, int]] = ()
-    redis_sentinel_master: str = "transit-pass"
-    redis_replicas: int = 0
-    audio_output: str = "alsa"
-    journal_length: int = 100_000
+    device: str = _row("this device's name in the events", "program and host name", rule=_DEVICE)
+    redis_host: str = _row("the Redis server's name or address", "127.0.0.1", "127.0.0.1")
+    redis_port: int = _row("its port", "6379", 6379, _PORT)
+    redis_username: str | None = _row("the user to log in as", "Redis's default user", None)
+    redis_password: str | None = _row("the password", "none", None)
+    redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
+    redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
+    redis_sentinels: Sequence[tuple[str, int]] = _row(
+        "Redis Sentinels that name the server, in place of host and port: host:port,...",
+        "none",
+        (),
+        _ADDRESSES,
+    )
+    redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
+    redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
+    audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
+    journal_length: int = _row("about how many events the journal keeps", "100000", 100_000, _EVENTS)
+
+    def __repr__(self) -> str:
+        return f"<Settings: {self.device} at {self.redis_address}>"  # never the password
 
     @property
     def redis_address(self) -> str:
@@ -65,54 +104,35 @@ class Settings:
         Raises:
             SettingsError: a variable has a value that cannot be used.
         """
-        values = {
-            "device": f"{program}-{socket.gethostname()}",
-            **{
-                name.lower(): _checked(name, environment[PREFIX + name])
-                for name in DESCRIPTIONS
-                if environment.get(PREFIX + name)
-            },
-        }
-        return cls(**values)  # type: ignore[arg-type]  # each value has been checked by its own rule
+        given = ((setting, environment.get(PREFIX + setting.name)) for setting in SETTINGS)
+        values = {setting.name.lower(): _checked(setting, value) for setting, value in given if value}
+        return cls(**({"device": f"{program}-{socket.gethostname()}"} | values))  # type: ignore[arg-type]  # checked
+
+
+SETTINGS = tuple(Setting(each.name.upper(), *each.metadata["row"]) for each in fields(Settings))
+"""The table of settings, in the order in which people read it."""
 
 
 def help_text() -> str:
     """Describe every variable, a line each."""
-    width = max(map(len, DESCRIPTIONS))
-    lines = [f"  {PREFIX}{name:<{width}}  {description}" for name, description in DESCRIPTIONS.items()]
+    width = max(len(setting.name) for setting in SETTINGS)
+    lines = [f"  {PREFIX}{name:<{width}}  {description} ({default})" for name, description, default, _ in SETTINGS]
     return "\n".join(["settings (environment variables):", *lines])
 
 
-def _checked(name: str, value: str) -> object:
-    pattern, meaning, convert = _RULES.get(name, _TEXT)
-    if re.fullmatch(pattern, value, re.ASCII) and value.isprintable():
+def _checked(setting: Setting, value: str) -> object:
+    rule = setting.rule
+    if re.fullmatch(rule.pattern, value, re.ASCII) and value.isprintable():
         with suppress(ValueError, OSError):
-            return convert(value)
-    raise SettingsError(f"{PREFIX}{name} takes {meaning}, not {printable(value, 40)!r}")
+            return rule.convert(value)
+    raise SettingsError(f"{PREFIX}{setting.name} takes {rule.words}, not {printable(value, 40)!r}")
 
 
-def _addresses(text: str) -> Sequence[tuple[str, int]]:
-    parts = [address.rpartition(":") for address in text.split(",")]
-    return tuple((host, int(port)) for host, _, port in parts)
+def _template() -> str:
+    """Return a file of settings in which nothing is set, for systemd's EnvironmentFile=."""
+    rows = (f"\n# {description} ({default})\n#{PREFIX}{name}=" for name, description, default, _ in SETTINGS)
+    return "\n".join(["# The settings of Transit Pass. In parentheses: what holds while a line is not set.", *rows])
 
 
-def _certificates(path: str) -> str:
-    ssl.create_default_context(cafile=path)
-    return path
-
-
-_Rule = tuple[str, str, Callable[[str], object]]
-
-_TEXT: _Rule = (r"(?s).+", "printable text", str)
-_PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
-_RULES: dict[str, _Rule] = {
-    "REDIS_PORT": (_PORTS, "a port from 1 to 65535", int),
-    "REDIS_SENTINELS": (rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", "host:port,host:port,...", _addresses),
-    "REDIS_SENTINEL_MASTER": (r"[\w.-]+", "a name of letters, digits, dots, dashes and underscores", str),
-    "REDIS_REPLICAS": (r"\d", "a number of replicas from 0 to 9", int),
-    "REDIS_TLS": ("yes|no", "yes or no", "yes".__eq__),
-    "REDIS_TLS_CA": (r"(?s).+", "a file of certificates (PEM) that can be read", _certificates),
-    "DEVICE": (r"(?s).{1,64}", "a printable name of at most 64 characters", str),
-    "AUDIO_OUTPUT": (r"[\w,-]+", "an output module of mpg123, such as alsa or pulse", str),
-    "JOURNAL_LENGTH": (r"0*[1-9]\d{0,11}", "a number of events, at least 1", int),
-}
+if __name__ == "__main__":
+    print(_template())

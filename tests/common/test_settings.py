@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from common.settings import DESCRIPTIONS, PREFIX, Settings, SettingsError, help_text
+from common.settings import PREFIX, SETTINGS, Settings, SettingsError, help_text
 from tests.processes import REPOSITORY, Program
 
 
@@ -92,13 +92,13 @@ class TestPrograms:
     def test_help_tells_the_settings(self, program: str) -> None:
         process = Program(program, "--help")
         assert process.end() == 0
-        assert all(PREFIX + name in "\n".join(process.output) for name in DESCRIPTIONS)
+        assert all(PREFIX + setting.name in "\n".join(process.output) for setting in SETTINGS)
 
 
 def test_help_text_has_a_line_for_each() -> None:
-    assert len(help_text().splitlines()) == len(DESCRIPTIONS) + 1
+    assert len(help_text().splitlines()) == len(SETTINGS) + 1
 
 
 def test_the_readme_tells_every_setting() -> None:
     readme = (REPOSITORY / "README.md").read_text()
-    assert [name for name in DESCRIPTIONS if f"`{name}`" not in readme] == []
+    assert [setting.name for setting in SETTINGS if f"`{setting.name}`" not in readme] == []

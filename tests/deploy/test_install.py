@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.settings import DESCRIPTIONS, PREFIX
+from common.settings import PREFIX
+from common.settings import SETTINGS as TABLE
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.deploy.debian_tree import DebianTree, remove_tree
@@ -126,8 +127,8 @@ def test_the_settings_are_a_template_that_sets_nothing(gate: DebianTree) -> None
     assert mode(gate.path(SETTINGS)) == 0o640
     lines = [line for line in gate.path(SETTINGS).read_text().splitlines() if line]
     assert all(line.startswith("#") for line in lines)
-    for name, description in DESCRIPTIONS.items():
-        assert lines.index(f"#{PREFIX}{name}=") == lines.index(f"# {description}") + 1
+    for name, description, default, _ in TABLE:
+        assert lines.index(f"#{PREFIX}{name}=") == lines.index(f"# {description} ({default})") + 1
 
 
 def test_the_environment_sees_the_systems_gpio_and_spi_and_has_the_pinned_packages(gate: DebianTree) -> None:
