@@ -1,11 +1,13 @@
-"""The frame of a program that runs until it is told to stop."""
+"""How a program starts, reads its settings, and stops."""
 
 import argparse
 import logging
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import FrameType
 
 from common.settings import Settings, SettingsError, help_text
@@ -14,9 +16,9 @@ EXIT_BAD_SETTING = 2
 
 
 def run(program: str, description: str, work: Callable[[Settings], None]) -> None:
-    """Read the settings, then work until SIGTERM or SIGINT raises `SystemExit` in the midst of it.
+    """Read the settings, then work until SIGTERM or SIGINT raises `SystemExit` in the main thread.
 
-    What `work` must leave behind in order, such as lamps put out, belongs into its `finally` clauses.
+    What `work` must do at the end, such as putting lamps out, belongs in its `finally` clauses.
 
     Args:
         program: the program's name, from which its device name is made if none is set.
@@ -38,13 +40,22 @@ def run(program: str, description: str, work: Callable[[Settings], None]) -> Non
 
 
 def argument_parser(program: str, description: str) -> argparse.ArgumentParser:
-    """Return a parser whose `--help` tells the settings too."""
-    return argparse.ArgumentParser(
+    """Return a parser whose `--help` lists the settings too."""
+    parser = argparse.ArgumentParser(
         prog=f"python -m {program.replace('-', '_')}",
         description=description,
         epilog=help_text(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action="version", version=f"{program} {version()}")
+    return parser
+
+
+def version() -> str:
+    """Return the version of this tree, which pyproject.toml holds."""
+    project = (Path(__file__).parent.parent / "pyproject.toml").read_text()
+    found = re.search(r'^version = "([^"]+)"$', project, re.MULTILINE)
+    return found[1] if found else "unknown"
 
 
 def settings_or_exit(program: str) -> Settings:

@@ -18,19 +18,20 @@ from common.rights import Command, check_device
 from common.settings import Settings
 
 RECEIPT_LIFETIME_S = 120
-
 REPLICATION_LIMIT_MS = 400  # less than a socket's time-out
 
 _Outcome = TypeVar("_Outcome", bound=StrEnum)
 
-_FOLDER = Path(__file__).parent
-_LEDGER = (_FOLDER / "ledger.lua").read_text()
-_USE_PASS = _LEDGER + (_FOLDER / "use_pass.lua").read_text()
-_ISSUE_PASS = _LEDGER + (_FOLDER / "issue_pass.lua").read_text()
-
 
 class ReplicationError(ResponseError):
     """A change has been made, but too few replicas hold it in time."""
+
+
+def script_text(name: str) -> str:
+    """Return a script of this folder, with what it takes from transaction.lua behind its first line (`#!lua`)."""
+    folder = Path(__file__).parent
+    first_line, rest = (folder / f"{name}.lua").read_text().split("\n", 1)
+    return "\n".join([first_line, (folder / "transaction.lua").read_text(), rest])
 
 
 def new_id() -> str:
@@ -56,12 +57,12 @@ class PassStore:
         self._needs = needs
         self._link = RedisLink(settings, self._prepare)
         self._replicas = settings.redis_replicas
-        self._use_pass = self._link.redis.register_script(_USE_PASS)
-        self._issue_pass = self._link.redis.register_script(_ISSUE_PASS)
+        self._use = self._link.redis.register_script(script_text("use"))
+        self._issue = self._link.redis.register_script(script_text("issue"))
 
     @property
     def problem(self) -> str | None:
-        """Why Redis cannot be worked with, in words for an operator; None if it answered when it was last asked."""
+        """Why Redis cannot be used, in words for an operator; None if it answered when it was last asked."""
         return self._link.problem
 
     def has_pass(self, card: str) -> bool:
@@ -70,14 +71,14 @@ class PassStore:
 
     def use(self, card: str, tap_id: str) -> UseOutcome:
         """Take one entry from the card's pass, once for each tap id."""
-        return self._run(UseOutcome, self._use_pass, card, tap_id)
+        return self._run(UseOutcome, self._use, card, tap_id)
 
     def issue(self, card: str, pass_type: PassType, sale_id: str) -> SaleOutcome:
         """Put a new pass on the card unless it holds one, once for each sale id."""
-        return self._run(SaleOutcome, self._issue_pass, card, sale_id, json.dumps(pass_type.new_pass()))
+        return self._run(SaleOutcome, self._issue, card, sale_id, json.dumps(pass_type.new_pass()))
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Close the connection."""
         self._link.close()
 
     def _run(self, outcomes: type[_Outcome], script: Script, card: str, id_: str, *more: str) -> _Outcome:
@@ -87,7 +88,7 @@ class PassStore:
         try:
             return outcomes(str(answer))
         except ValueError as error:
-            raise Unavailable("Redis gave an answer that makes no sense") from error
+            raise Unavailable("Redis gave an unknown answer") from error
 
     def _change(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> object:
         if not self._replicas:
@@ -112,7 +113,7 @@ class PassStore:
         return answer, replicas
 
     def _prepare(self, redis: Redis) -> None:
-        """Find out now, and not on a rider's tap, what this user may not do; load the scripts for the first tap."""
+        """Find out now, not at a rider's tap, what this user may not do; load the scripts for the first tap."""
         check_device(redis, self._needs)
-        for script in (_USE_PASS, _ISSUE_PASS):
-            redis.script_load(script)
+        for script in (self._use, self._issue):
+            redis.script_load(script.script)

@@ -22,10 +22,8 @@ _BOTH_SCRIPTS: Sequence[Command] = (
     ("EVALSHA", "0" * 40, "0"),
     ("TIME",),
     ("GET", _ANY_RECEIPT),
-    ("XREVRANGE", JOURNAL, "+", "-"),
     ("XADD", JOURNAL, "*", "channel", "payload"),
     ("SETEX", _ANY_RECEIPT, "1", ""),
-    ("EXPIRE", _ANY_RECEIPT, "1"),
 )
 TO_USE: Sequence[Command] = (
     *_BOTH_SCRIPTS,

@@ -11,9 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common import pass_store
 from common.keys import JOURNAL, RECEIPT_PREFIX
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore, new_id, script_text
 from common.rights import TO_USE
 from common.settings import Settings
 from simulator.server import Server
@@ -31,7 +30,7 @@ end
 """
 FILLED_AT_ONCE = 10_000
 BARE_IN_LUA = """
-redis.call('TIME') redis.call('GET', KEYS[2]) redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+redis.call('TIME') redis.call('GET', KEYS[2])
 redis.call('HGETALL', KEYS[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 100000, '*', 'channel', 'pass-used:TEN_TRIP', 'payload', ARGV[1])
 redis.call('PUBLISH', 'pass-used:TEN_TRIP', ARGV[1]) redis.call('HINCRBY', KEYS[1], 'tripsRemaining', -1)
@@ -71,7 +70,7 @@ def script(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
 
 
 def _scripts() -> dict[str, str]:
-    return {"use": pass_store._USE_PASS, "bare": BARE_IN_LUA}
+    return {"use": script_text("use"), "bare": BARE_IN_LUA}
 
 
 def _keys(number: int) -> tuple[str, str, str]:
@@ -93,7 +92,6 @@ def _bare_pipeline(number: int) -> bytes:
         [
             command("TIME"),
             command("GET", receipt),
-            command("XREVRANGE", journal, "+", "-", "COUNT", 1),
             command("HGETALL", card),
             command("XADD", journal, "MAXLEN", "~", 100_000, "*", *entry),
             command("PUBLISH", "pass-used:TEN_TRIP", PAYLOAD),

@@ -1,6 +1,5 @@
 """The rules of the passes against a model: random sales, taps, repetitions and passing time."""
 
-import json
 from dataclasses import dataclass, field
 
 import pytest
@@ -81,6 +80,7 @@ class Model:
             del self.passes[card]
 
 
+@pytest.mark.process
 def test_passes_keep_to_the_model(redis: Redis, settings: Settings) -> None:
     stores = [
         PassStore(Settings(device, redis_port=settings.redis_port), needs=[*TO_USE, *TO_SELL]) for device in DEVICES
@@ -153,7 +153,6 @@ def test_passes_keep_to_the_model(redis: Redis, settings: Settings) -> None:
         def journal_holds_each_event_once_in_order(self) -> None:
             entries = redis.xrange(JOURNAL)
             assert [fields["channel"] for _, fields in entries] == self.model.channels
-            assert [json.loads(fields["payload"])["id"] for _, fields in entries] == [id_ for id_, _ in entries]
 
     try:
         run_state_machine_as_test(PassesMachine, settings=THOROUGH)

@@ -1,0 +1,72 @@
+-- What use.lua and issue.lua share; pass_store.py puts it behind the first line of each of them.
+--
+-- A server that refuses writes refuses these scripts as a whole, because their first line is #!lua. Nothing is rolled
+-- back, though. So a script reads, decides, and lists what is to be done with publish and write; commit asks whether
+-- this user may do it all, then does it. A change to a pass is listed after its event: a journal that takes no entry
+-- stops everything.
+--
+-- KEYS     the card's pass (a hash), the receipt of this tap or sale (a string), the journal (a stream)
+-- ARGV     this device's name, the journal's length, the lifetime of a receipt in seconds
+-- Errors   NOPERM: a right is missing; MISMATCH: the receipt is another card's
+-- Gives    card, is_repeat, last_outcome, read, write, publish, commit
+
+local card, receipt, journal = KEYS[1], KEYS[2], KEYS[3]
+local device, journal_length, receipt_lifetime = ARGV[1], ARGV[2], ARGV[3]
+local writes = {}
+local now_ms -- Unix time by the server's clock, asked for once
+
+-- The hash as a table; nil if there is none; empty if the key is of another type.
+local function read(key)
+  local fields = redis.pcall('HGETALL', key)
+  if fields.err then
+    return fields.err:find('^WRONGTYPE') and {} or error(fields)
+  end
+  local hash
+  for i = 1, #fields, 2 do
+    hash = hash or {}
+    hash[fields[i]] = fields[i + 1]
+  end
+  return hash
+end
+
+local function write(...)
+  writes[#writes + 1] = {...}
+end
+
+local function publish(channel, event)
+  if not now_ms then
+    local time = redis.call('TIME')
+    now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
+  event.at = now_ms
+  event.device = device
+  event.cardSerialNumber = card
+  local payload = cjson.encode(event)
+  write('XADD', journal, 'MAXLEN', '~', journal_length, '*', 'channel', channel, 'payload', payload)
+  write('PUBLISH', channel, payload)
+end
+
+-- Writing the receipt, even the same one, makes whoever waits for the replicas wait for what it says.
+local function commit(outcome)
+  write('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
+  for _, command in ipairs(writes) do
+    if not redis.acl_check_cmd(unpack(command)) then
+      return redis.error_reply('NOPERM this user may not ' .. command[1] .. ' ' .. command[2])
+    end
+  end
+  local reply
+  for _, command in ipairs(writes) do
+    if command[1] == 'PUBLISH' then -- the XADD before it has answered with the event's id
+      command[3] = command[3]:sub(1, -2) .. ',"id":"' .. reply .. '"}'
+    end
+    reply = redis.call(unpack(command))
+  end
+  return outcome
+end
+
+local is_repeat = redis.call('GET', receipt)
+local last_card, last_outcome = (is_repeat or ''):match('^(%d+) (%S+)$')
+if is_repeat and last_card ~= card then
+  return redis.error_reply('MISMATCH this id belongs to a tap or sale of another card')
+end
+
