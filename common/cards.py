@@ -7,6 +7,10 @@ from operator import xor
 RANDOM_UID_PREFIX = 0x08  # ISO/IEC 14443-3, 6.5.4: a single-size UID that begins so is random
 
 
+class UnreadableError(Exception):
+    """Something answers, but not as one card alone would."""
+
+
 @dataclass(frozen=True)
 class Card:
     """A card, known by its UID of 4, 7 or 10 bytes."""

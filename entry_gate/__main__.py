@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 
 from common.audio import Speaker
+from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run
 from common.pass_store import PassStore
@@ -13,7 +14,7 @@ from common.settings import Settings
 
 def main(settings: Settings) -> None:
     """Wire the gate together and let it run."""
-    from common.card_reader import CardReader
+    from common.mfrc522_driver import Driver
     from entry_gate.gate import Gate
     from entry_gate.traffic_light import TrafficLight
 
@@ -21,7 +22,8 @@ def main(settings: Settings) -> None:
         service_manager = cleanup.enter_context(closing(ServiceManager(Clock())))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
-        reader = cleanup.enter_context(closing(CardReader()))
+        clock = Clock()
+        reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_USE)))
         light = cleanup.enter_context(closing(TrafficLight()))
         Gate(reader, store, light, speaker, service_manager).run()

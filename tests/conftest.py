@@ -96,5 +96,5 @@ def clock(board: Board) -> FakeClock:
 def _forget_hardware() -> None:
     the_board.cache_clear()
     for name in list(sys.modules):
-        if name.split(".")[0] in {"RPi", "spidev", "mfrc522"} or name == "common.card_reader":
+        if name.split(".")[0] in {"RPi", "spidev", "mfrc522"} or name == "common.mfrc522_driver":
             del sys.modules[name]

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from common import wiring
+from common.clock import Clock
 from common.doctor.finding import Finding, ok, untold, wrong
 
 if TYPE_CHECKING:
-    from common.card_reader import Driver
+    from common.mfrc522_driver import Driver
 
 LIT_S = 1.0
 
@@ -158,9 +159,9 @@ def _driver() -> "Iterator[Driver]":
         _ReaderOutOfReachError: the reader cannot be reached, for a reason that the other checks find.
     """
     try:
-        from common.card_reader import Driver
+        from common.mfrc522_driver import Driver
 
-        driver = Driver()
+        driver = Driver(Clock())
     except ImportError as error:
         if error.name == "mfrc522":
             raise

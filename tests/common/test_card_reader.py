@@ -1,15 +1,17 @@
 """The reader subclass on the virtual chip, with the real mfrc522 package between them."""
 # ruff: noqa: ANN401  # the module is imported anew by each test
 
-import time
 from importlib import import_module
 from typing import Any
 
 import pytest
 
+from common.card_reader import CardReader
 from common.cards import Card as ReadCard
+from common.cards import UnreadableError
 from simulator.virtual_pi.board import RESET_PIN, Board
 from simulator.virtual_pi.cards import AnyCard, Card, Phone
+from tests.fake_clock import FakeClock
 
 FOUR = Card(bytes.fromhex("0a1b2c3d"))
 SEVEN = Card(bytes.fromhex("04a1b2c3d4e5f6"))
@@ -20,31 +22,35 @@ PRESENTATION_END_S = 0.3
 
 @pytest.fixture
 def module(board: Board) -> Any:
-    return import_module("common.card_reader")
+    return import_module("common.mfrc522_driver")
 
 
 @pytest.fixture
-def driver(module: Any) -> Any:
-    return module.Driver()
+def driver(module: Any, clock: FakeClock) -> Any:
+    return module.Driver(clock)
 
 
 @pytest.fixture
-def reader(module: Any) -> Any:
-    return module.CardReader()
+def reader(driver: Any, clock: FakeClock) -> CardReader:
+    return CardReader(driver, clock)
 
 
-def poll_for(reader: Any, seconds: float) -> list[ReadCard]:
-    """Poll as often as a device does; return the presentations."""
-    cards = []
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        cards.append(reader.poll())
-        time.sleep(0.02)
-    return [card for card in cards if card]
+@pytest.fixture
+def poll_for(reader: CardReader, clock: FakeClock) -> Any:
+    def poll_for(seconds: float) -> list[ReadCard]:
+        """Poll as often as a device does; return the presentations."""
+        cards = []
+        end = clock.now() + seconds
+        while clock.now() < end:
+            cards.append(reader.poll())
+            clock.sleep(0.02)
+        return [card for card in cards if card]
+
+    return poll_for
 
 
 class TestDriver:
-    def test_an_empty_poll_costs_at_most_40_transfers(self, board: Board, reader: Any) -> None:
+    def test_an_empty_poll_costs_at_most_40_transfers(self, board: Board, reader: CardReader) -> None:
         before = board.reader.transfers
         for _ in range(100):
             assert reader.poll() is None
@@ -65,10 +71,10 @@ class TestDriver:
     @pytest.mark.parametrize(
         "cards", [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, Phone()], [FOUR, SEVEN, TEN]], ids=str
     )
-    def test_several_cards(self, board: Board, driver: Any, module: Any, cards: list[AnyCard]) -> None:
+    def test_several_cards(self, board: Board, driver: Any, cards: list[AnyCard]) -> None:
         board.reader.place(cards)
         for _ in range(5):
-            with pytest.raises(module.UnreadableError):
+            with pytest.raises(UnreadableError):
                 driver.read_uid()
 
     def test_a_phone_has_a_random_uid(self, board: Board, driver: Any) -> None:
@@ -99,49 +105,55 @@ class TestDriver:
 
 
 class TestPresentation:
-    def test_a_card_is_presented_once_however_long_it_rests(self, board: Board, reader: Any) -> None:
+    def test_a_card_is_presented_once_however_long_it_rests(
+        self, board: Board, reader: CardReader, poll_for: Any
+    ) -> None:
         board.reader.place([FOUR])
-        assert poll_for(reader, 2.0) == [ReadCard(FOUR.uid)]
+        assert poll_for(2.0) == [ReadCard(FOUR.uid)]
 
-    def test_away_for_a_moment_is_the_same_presentation(self, board: Board, reader: Any) -> None:
+    def test_away_for_a_moment_is_the_same_presentation(self, board: Board, reader: CardReader, poll_for: Any) -> None:
         board.reader.place([FOUR])
         assert reader.poll()
         board.reader.place([])
-        assert poll_for(reader, PRESENTATION_END_S / 2) == []
+        assert poll_for(PRESENTATION_END_S / 2) == []
         board.reader.place([FOUR])
-        assert poll_for(reader, 0.1) == []
+        assert poll_for(0.1) == []
 
-    def test_away_for_longer_ends_it(self, board: Board, reader: Any) -> None:
+    def test_away_for_longer_ends_it(self, board: Board, reader: CardReader, poll_for: Any) -> None:
         for _ in range(2):
             board.reader.place([FOUR])
-            assert poll_for(reader, 0.1) == [ReadCard(FOUR.uid)]
+            assert poll_for(0.1) == [ReadCard(FOUR.uid)]
             board.reader.place([])
-            assert poll_for(reader, PRESENTATION_END_S + 0.1) == []
+            assert poll_for(PRESENTATION_END_S + 0.1) == []
 
-    def test_another_card_begins_another_at_once(self, board: Board, reader: Any) -> None:
+    def test_another_card_begins_another_at_once(self, board: Board, reader: CardReader) -> None:
         for card in (FOUR, SEVEN, TEN):
             board.reader.place([card])
             assert reader.poll() == ReadCard(card.uid)
 
-    def test_a_second_card_beside_it_ends_nothing(self, board: Board, reader: Any) -> None:
+    def test_a_second_card_beside_it_ends_nothing(self, board: Board, reader: CardReader, poll_for: Any) -> None:
         board.reader.place([FOUR])
         assert reader.poll()
         board.reader.place([FOUR, SEVEN])
-        assert poll_for(reader, PRESENTATION_END_S + 0.1) == []
+        assert poll_for(PRESENTATION_END_S + 0.1) == []
         board.reader.place([FOUR])
-        assert poll_for(reader, 0.1) == []
+        assert poll_for(0.1) == []
 
-    def test_a_card_that_lies_there_from_the_start_is_not_presented(self, board: Board, module: Any) -> None:
+    def test_a_card_that_lies_there_from_the_start_is_not_presented(
+        self, board: Board, driver: Any, clock: FakeClock
+    ) -> None:
         board.reader.place([FOUR])
-        reader = module.CardReader()
-        assert poll_for(reader, 0.1) == []
+        reader = CardReader(driver, clock)
+        assert reader.poll() is None
         board.reader.place([SEVEN])
         assert reader.poll() == ReadCard(SEVEN.uid)
 
 
 class TestFaults:
     @pytest.mark.parametrize("floating_miso", [0x00, 0xFF])
-    def test_unplugged_and_plugged_in(self, board: Board, reader: Any, floating_miso: int) -> None:
+    def test_unplugged_and_plugged_in(
+        self, board: Board, reader: CardReader, poll_for: Any, floating_miso: int
+    ) -> None:
         board.reader.place([FOUR])
         assert reader.poll()
         board.reader.unplug(floating_miso)
@@ -149,40 +161,40 @@ class TestFaults:
         assert reader.problem
         assert repr(reader) == "<CardReader: the card reader does not answer: check its wiring>"
         board.reader.plug_in()
-        assert poll_for(reader, 1.0) == [], "it was presented before"
+        assert poll_for(1.0) == [], "it was presented before"
         assert not reader.problem
         board.reader.place([SEVEN])
         assert reader.poll() == ReadCard(SEVEN.uid)
 
-    def test_a_chip_that_was_reset_is_noticed(self, board: Board, reader: Any) -> None:
+    def test_a_chip_that_was_reset_is_noticed(self, board: Board, reader: CardReader, poll_for: Any) -> None:
         board.reader.set_nrstpd(False)
         board.reader.set_nrstpd(True)
         reader.poll()
         board.reader.place([FOUR])
-        assert poll_for(reader, 1.0) == [ReadCard(FOUR.uid)]
+        assert poll_for(1.0) == [ReadCard(FOUR.uid)]
 
     @pytest.mark.parametrize(
         ("error", "advice"), [(FileNotFoundError, "switch it on"), (PermissionError, "groups spi and gpio")]
     )
     def test_no_way_to_the_bus(
-        self, module: Any, monkeypatch: pytest.MonkeyPatch, error: type[OSError], advice: str
+        self, module: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], advice: str
     ) -> None:
         def refuse(*_: object) -> None:
             raise error
 
         monkeypatch.setattr(import_module("spidev").SpiDev, "open", refuse)
         with pytest.raises(module.ReaderMissingError, match=advice):
-            module.CardReader()
+            module.Driver(clock)
 
     def test_a_failing_bus_is_a_fault_that_passes(
-        self, board: Board, reader: Any, monkeypatch: pytest.MonkeyPatch
+        self, board: Board, reader: CardReader, poll_for: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def fail(*_: object) -> None:
             raise OSError(5, "Input/output error")
 
         with monkeypatch.context() as context:
             context.setattr(import_module("spidev").SpiDev, "xfer2", fail)
-            assert poll_for(reader, 0.7) == []
+            assert poll_for(0.7) == []
             assert reader.problem
         board.reader.place([FOUR])
-        assert poll_for(reader, 1.0) == [ReadCard(FOUR.uid)]
+        assert poll_for(1.0) == [ReadCard(FOUR.uid)]
