@@ -39,10 +39,12 @@ def processes_with(mark: str) -> list[str]:
 class Program:
     """A program in a process of its own, whose output is read as it comes."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path = REPOSITORY
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
-            cwd=REPOSITORY,
+            cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
