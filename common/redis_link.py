@@ -1,4 +1,4 @@
-"""The line to Redis: a client whose every call ends in time, and that mends itself."""
+"""The connection to Redis: a client whose every call ends in time, and that connects again by itself."""
 
 import logging
 import queue
@@ -28,7 +28,6 @@ LONGEST_RETRY_S = 4.0
 
 _logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
-_Job = tuple["Future[Any]", Callable[[], Any]]
 
 
 class Unavailable(ConnectionError):  # noqa: N818  # reads as what it is: `except Unavailable`
@@ -43,84 +42,77 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         retries: how often a command is tried again when its connection failed.
         socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
     """
-    bounds: dict[str, Any] = {
+    options: dict[str, Any] = {
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": socket_timeout_s,
         "socket_keepalive": True,
-        "socket_keepalive_options": _give_up_on_unacknowledged_data(socket_timeout_s),
+        "socket_keepalive_options": {},
         "retry": Retry(NoBackoff(), retries),
         "protocol": 2,
         "driver_info": None,  # spares the round trips and the permission of CLIENT SETINFO
         "ssl": settings.redis_tls,
     }
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # or the kernel delivers a request after its sender gave up (tcp(7))
+        options["socket_keepalive_options"] = {socket.TCP_USER_TIMEOUT: int(socket_timeout_s * 1000)}
     if settings.redis_tls:
-        bounds["ssl_ca_certs"] = settings.redis_tls_ca
-    options = bounds | {
+        options["ssl_ca_certs"] = settings.redis_tls_ca
+    login: dict[str, Any] = {
         "username": settings.redis_username,
         "password": settings.redis_password,
         "encoding_errors": "replace",
         "decode_responses": True,
     }
     if settings.redis_sentinels:
-        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=bounds)  # type: ignore[no-untyped-call]
-        client: Redis = sentinels.master_for(settings.redis_sentinel_master, **options)
+        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        client: Redis = sentinels.master_for(settings.redis_sentinel_master, **options, **login)
         return client
-    return Redis(host=settings.redis_host, port=settings.redis_port, **options)
-
-
-def _give_up_on_unacknowledged_data(after_s: float) -> dict[int, int]:
-    """Keep the kernel from delivering a request after its sender has given it up (tcp(7), TCP_USER_TIMEOUT)."""
-    option = getattr(socket, "TCP_USER_TIMEOUT", None)
-    return {} if option is None else {option: int(after_s * 1000)}
+    return Redis(host=settings.redis_host, port=settings.redis_port, **options, **login)
 
 
 def explain(error: BaseException, settings: Settings) -> str:
     """Say in one line, to an operator, what went wrong with Redis and what to do."""
     where = f"Redis at {settings.redis_address}"
-    if isinstance(error, AuthenticationError):
-        return f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
-    if isinstance(error, NoPermissionError):
-        return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"
-    if isinstance(error, SlowAnswerError | TimeoutError):
-        return f"{where} does not answer in time"
-    if isinstance(error.__context__, SSLCertVerificationError):
-        doubt = printable(error.__context__.verify_message)
-        return f"{where} has a certificate that {PREFIX}REDIS_TLS_CA does not vouch for ({doubt})"
-    if isinstance(error, NoConnectionError | OSError):
-        reason = getattr(error.__context__, "strerror", None) or error
-        return f"no connection to {where} ({printable(reason, 120)})"
+    match error:
+        case AuthenticationError():
+            return f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
+        case NoPermissionError():
+            return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"
+        case SlowAnswerError() | TimeoutError():
+            return f"{where} does not answer in time: check the network"
+        case NoConnectionError() | OSError() if isinstance(error.__context__, SSLCertVerificationError):
+            doubt = printable(error.__context__.verify_message)
+            return f"{where} has a certificate that is not trusted ({doubt}): check {PREFIX}REDIS_TLS_CA"
+        case NoConnectionError() | OSError():
+            reason = getattr(error.__context__, "strerror", None) or error
+            return f"no connection to {where} ({printable(reason, 120)}): check the address and the network"
     return f"{where} reports an error: {printable(error)}"
 
 
 class RedisLink:
-    """Keeps Redis calls within their caller's patience, and knows whether Redis can be reached.
+    """Keeps Redis calls within their caller's patience, and knows whether Redis can be used.
 
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
-    anew and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
+    again and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
-        """Start trying to reach Redis.
+        """Start trying to connect.
 
         Args:
             settings: where Redis is.
-            check: run whenever Redis has come (back) into reach, before anything else; raises a `RedisError`
-                if Redis cannot be worked with.
+            check: run after each connection, before anything else; raises a `RedisError` if Redis cannot be used.
         """
         self.redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._settings = settings
         self._check = check
-        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
         self._problem: str | None = "not yet connected"
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
 
-    def __repr__(self) -> str:
-        return f"<RedisLink {self._settings.redis_address}: {self._problem or 'in service'}>"
-
     @property
     def problem(self) -> str | None:
-        """Why Redis cannot be worked with, in words for an operator; None if it answered when it was last asked."""
+        """Why Redis cannot be used, in words for an operator; None if it answered when it was last asked."""
         return self._problem
 
     def call(self, command: Callable[[], _Answer]) -> _Answer:
@@ -134,16 +126,15 @@ class RedisLink:
         self._jobs.put((future, command))
         try:
             return future.result(PATIENCE_S)
-        except TimeoutError as error:
-            future.cancel()
-            self.redis.connection_pool.disconnect()
-            self._leave_service(error)
-            raise Unavailable(explain(error, self._settings)) from error
         except (RedisError, OSError) as error:
+            if not future.done():  # the patience is at its end
+                future.cancel()
+                self.redis.connection_pool.disconnect()
+                self._leave_service(error)
             raise Unavailable(explain(error, self._settings)) from error
 
     def close(self) -> None:
-        """Let the connection go; calls made from now on fail."""
+        """Close the connection; calls made from now on fail."""
         self._closing.set()
         self.redis.connection_pool.disconnect()
 
@@ -163,24 +154,15 @@ class RedisLink:
     def _carry_out(self, future: "Future[Any]", command: Callable[[], Any]) -> None:
         try:
             if self._problem is not None:
-                self._enter_service()
+                self._check(self.redis)
+                self._problem = None
+                _logger.info("connected to Redis at %s", self._settings.redis_address)
             future.set_result(command())
-        except ResponseError as error:  # the line is sound; what was asked for is not
-            future.set_exception(error)
-        except (RedisError, OSError) as error:
-            self._leave_service(error)
-            future.set_exception(error)
         except Exception as error:
+            is_refusal = isinstance(error, ResponseError) and self._problem is None  # of this one command
+            if isinstance(error, RedisError | OSError) and not is_refusal:
+                self._leave_service(error)
             future.set_exception(error)
-
-    def _enter_service(self) -> None:
-        try:
-            self._check(self.redis)
-        except ResponseError as error:
-            self._leave_service(error)
-            raise
-        self._problem = None
-        _logger.info("connected to Redis at %s", self._settings.redis_address)
 
     def _leave_service(self, error: Exception) -> None:
         problem = explain(error, self._settings)

@@ -13,38 +13,32 @@ class ServiceManager:
     """The service manager that started this program; without one that asks to be told, nothing is sent."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._is_ready = False
-        self._told: str | None = None
-        self._last_sign_of_life = -SIGN_OF_LIFE_INTERVAL_S
+        self._clock = clock
+        self._status: str | None = None
+        self._next_sign_of_life = clock.now()
 
     def report(self, problem: str | None, is_alive: bool = True) -> None:
-        """Tell how it is going, each time round the main loop; the first time says that the program is ready.
+        """Report the program's state, each time round the main loop; the first time says that it is ready.
 
         Args:
             problem: why the program is out of service, in words for an operator; None if it is not.
             is_alive: whether to feed the watchdog.
         """
-        now = self._clock.now()
-        is_due = is_alive and now - self._last_sign_of_life >= SIGN_OF_LIFE_INTERVAL_S
-        if self._is_ready and problem == self._told and not is_due:
-            return
         message = []
-        if not self._is_ready:
-            message.append("READY=1")
-        if not self._is_ready or problem != self._told:
-            message.append(f"STATUS=out of service: {problem}" if problem else "STATUS=in service")
-        if is_due:
+        status = f"STATUS=out of service: {problem}" if problem else "STATUS=in service"
+        if status != self._status:
+            message += [status] if self._status else ["READY=1", status]
+            self._status = status
+        if is_alive and self._clock.now() >= self._next_sign_of_life:
             message.append("WATCHDOG=1")
-            self._last_sign_of_life = now
-        self._is_ready, self._told = True, problem
-        if self._address:
+            self._next_sign_of_life = self._clock.now() + SIGN_OF_LIFE_INTERVAL_S
+        if message and self._address:
             with suppress(OSError):
                 self._socket.sendto("\n".join(message).encode(), self._address)
 
     def close(self) -> None:
-        """Tell no more."""
+        """Report no more."""
         self._socket.close()

@@ -66,7 +66,7 @@ def test_a_certificate_of_another_authority_is_refused_in_one_line(
     environment = tls_environment | {PREFIX + "REDIS_TLS_CA": str(tmp_path / "other.pem")}
     with Program(module, environment=environment) as program:
         line = program.wait_for_error(f"Redis at 127.0.0.1:{tls_server.port} has a certificate that")
-        assert f"{PREFIX}REDIS_TLS_CA does not vouch for" in line
+        assert "has a certificate that is not trusted" in line
         program.stop()
         assert len([line for line in program.errors if "certificate" in line]) == 1
         assert not [line for line in program.errors if "Traceback" in line]
