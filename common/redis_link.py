@@ -63,7 +63,7 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         "decode_responses": True,
     }
     if settings.redis_sentinels:
-        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)  # type: ignore[no-untyped-call]
+        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)
         client: Redis = sentinels.master_for(settings.redis_sentinel_master, **options, **login)
         return client
     return Redis(host=settings.redis_host, port=settings.redis_port, **options, **login)

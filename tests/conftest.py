@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 import simulator.virtual_pi
 from common.settings import PREFIX, Settings
@@ -21,17 +19,6 @@ STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", choices=["valkey", "redis"], help="run against this server (default: what is there)")
-
-
-class _Scheduling(LoadScopeScheduling):
-    """Tests go to any worker, but those that share a Debian tree, which takes half a minute to make, go to one."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        return "tree" if nodeid.startswith("tests/deploy/test_install.py") else nodeid
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    return _Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

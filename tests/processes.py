@@ -15,11 +15,16 @@ DEADLINE_S = 30.0
 _Value = TypeVar("_Value")
 
 
-def wait_for(probe: Callable[[], _Value], seconds: float = DEADLINE_S) -> _Value:
-    """Return the probe's first truthy value; fail after so many seconds."""
+def wait_for(probe: Callable[[], _Value | None], seconds: float = DEADLINE_S) -> _Value:
+    """Call the probe until it returns something true, and return that.
+
+    Raises:
+        TimeoutError: it did not within so many seconds.
+    """
     end = time.monotonic() + seconds
     while not (value := probe()):
-        assert time.monotonic() < end, f"nothing came of it within {seconds} s"
+        if time.monotonic() > end:
+            raise TimeoutError(f"it did not happen within {seconds:g} s")
         time.sleep(0.005)
     return value
 
@@ -52,6 +57,8 @@ class Program:
         )
         self.output: list[str] = []
         self.errors: list[str] = []
+        assert self.process.stdout
+        assert self.process.stderr
         self._readers = [
             self._read(self.process.stdout, self.output),
             self._read(self.process.stderr, self.errors),
@@ -64,10 +71,10 @@ class Program:
         self.process.kill()
         self.end()
 
-    def _read(self, stream: IO[bytes] | None, lines: list[str]) -> threading.Thread:
+    def _read(self, stream: IO[bytes], lines: list[str]) -> threading.Thread:
         def read() -> None:
-            for line in stream or []:
-                lines.append(line.decode().removesuffix("\n"))
+            with stream:
+                lines.extend(line.decode().removesuffix("\n") for line in stream)
 
         thread = threading.Thread(target=read, daemon=True)
         thread.start()
@@ -85,9 +92,9 @@ class Program:
 
     def _wait_for(self, lines: list[str], text: str, seconds: float) -> str:
         try:
-            return wait_for(lambda: next((line for line in list(lines) if text in line), ""), seconds)
-        except AssertionError:
-            raise AssertionError(f"no {text!r} within {seconds} s in {self.output} / {self.errors}") from None
+            return wait_for(lambda: next((line for line in list(lines) if text in line), None), seconds)
+        except TimeoutError:
+            raise TimeoutError(f"no {text!r} within {seconds:g} s in {self.output} / {self.errors}") from None
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM) -> int:
         """Send the signal and return the exit status."""

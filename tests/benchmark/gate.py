@@ -58,7 +58,7 @@ class Station:
         """Return a card that has not been here yet."""
         card = Card(next(self._numbers).to_bytes(4))
         if has_pass:
-            self._redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.SINGLE_USE.new_pass())
+            self._redis.hset(ReadCard(card.uid).serial_number, "passType", PassType.SINGLE_USE)
         return card
 
     def tap(self) -> Tap:
@@ -80,9 +80,13 @@ class Station:
         self.pi.lay(card)
         if lamp:
             self.pi.wait_for(lambda pi: len(seen(pi, kind, lamp)) > changes, LIGHT_LIMIT_S)
-        self.pi.wait_for(lambda pi: len(heard(pi)) > sounds, LIGHT_LIMIT_S)
+        self.wait_for_sounds(sounds + 1)
         self.pi.lift(card)
         return laid_at, seen(self.pi, kind, lamp)[-1].at if lamp else laid_at
+
+    def wait_for_sounds(self, number: int) -> None:
+        """Wait until so many sounds have begun since the start."""
+        self.pi.wait_for(lambda pi: len(heard(pi)) >= number, LIGHT_LIMIT_S)
 
 
 @contextmanager
@@ -144,7 +148,7 @@ def riders(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
         for served, card in enumerate(cards):
             here.pi.lay(card)
             time.sleep(HOLD_S)
-            here.pi.wait_for(lambda pi, served=served: len(heard(pi)) > served, LIGHT_LIMIT_S)
+            here.wait_for_sounds(served + 1)
             here.pi.lift(card)
         took_s = time.monotonic() - begun_at
         assert heard(here.pi) == ["access-granted"] * number

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
         for _ in range(number):
             card = site.new_card()
             site.redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
-            until_sound(site.gate, "access-granted", lambda card=card: site.gate.lay(card))
+            until_sound(site.gate, "access-granted", partial(site.gate.lay, card))
             site.gate.lift(card)
         for _ in range(number):
             site.sell()

@@ -129,13 +129,13 @@ def exchange(port: int, connections: int, requests: Sequence[bytes], ending: byt
             connection.sendall(request)
         while answers < len(requests):
             for key, _ in selector.select():
-                connection: Any = key.fileobj
-                received[connection] += connection.recv(65536)
-                if received[connection].endswith(ending):
-                    received[connection] = b""
+                ready: Any = key.fileobj
+                received[ready] += ready.recv(65536)
+                if received[ready].endswith(ending):
+                    received[ready] = b""
                     answers += 1
                     for request in islice(left, 1):
-                        connection.sendall(request)
+                        ready.sendall(request)
         took_s = time.monotonic() - began_at
         for connection in received:
             connection.close()

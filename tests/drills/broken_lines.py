@@ -1,18 +1,19 @@
 """The monitor, whose connections are killed, whose server is started anew and whose network falls silent."""
 
+import json
 import threading
 import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from common.keys import JOURNAL
 from common.pass_store import PassStore, new_id
 from common.rights import TO_USE
 from common.settings import PREFIX, Settings
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
-from tests.drills.drill import Outcome, dice, until_answered
+from tests import journal
+from tests.drills.drill import Outcome, dice, require, until_answered
 from tests.processes import Program, wait_for
 
 KILLS, RESTARTS = 20, 5
@@ -37,13 +38,13 @@ def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
         noticed_after_s = _trouble(server, proxy, monitor)
         traffic.join()
         with server.client() as redis:
-            published = [fields["payload"] for _, fields in redis.xrange(JOURNAL)]
+            published = [entry.id for entry in journal.entries(redis)]
         wait_for(lambda: len(monitor.output) >= rounds, 30)
-        shown = list(monitor.output)
-    assert len(published) == rounds
-    assert noticed_after_s < NOTICED_WITHIN_S
+        shown = [json.loads(line)["id"] for line in list(monitor.output)]
+    require(len(published) == rounds, "each use is in the journal once")
+    require(noticed_after_s < NOTICED_WITHIN_S, f"a silent network is noticed within {NOTICED_WITHIN_S:g} s")
     lost, doubled = set(published) - set(shown), len(shown) - len(set(shown))
-    assert lost or doubled or shown == published, "not in order"
+    require(bool(lost or doubled) or shown == published, "events are shown in order")
     return Outcome(rounds, len(lost), doubled, noticed_after_s)
 
 

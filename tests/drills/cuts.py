@@ -15,7 +15,7 @@ from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
-from tests.drills.drill import Outcome, dice, entries, ledger, passes, sales, until_answered
+from tests.drills.drill import Outcome, dice, entries, require, require_balance, sales, until_answered
 
 FIRST_CARD = 10**10
 REQUEST_BYTES = 420  # a few more than a request has
@@ -66,8 +66,8 @@ def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
                 longest_s = max(longest_s, took_s)
                 sold.append(card)
                 used += [] if is_sale else [card]
-        assert proxy.cuts_made >= rounds
-        assert ledger(redis) == passes(redis)
+        require(proxy.cuts_made >= rounds, "each round cuts a connection")
+        require_balance(redis)
         surplus = (sales(redis) - Counter(sold)) + (entries(redis) - Counter(used))
         missing = (Counter(sold) - sales(redis)) + (Counter(used) - entries(redis))
     return Outcome(rounds, missing.total() + unserved, surplus.total(), longest_s)

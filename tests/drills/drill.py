@@ -1,17 +1,18 @@
 """What all drills share: what they count, and how the journal is checked against the passes."""
 
-import json
 import random
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from redis import Redis
 
 from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.redis_link import Unavailable
+from tests import journal
+from tests.processes import Program
 
 SEED = 14443
 PATIENCE_S = 30.0
@@ -35,56 +36,92 @@ class Outcome:
     longest_outage_s: float = 0.0
 
 
+class BrokenPromiseError(Exception):
+    """The system did what it must never do; the message says what."""
+
+
+def require(is_kept: bool, promise: str) -> None:
+    """Check a promise that the counts of an outcome do not cover.
+
+    Raises:
+        BrokenPromiseError: it is not kept.
+    """
+    if not is_kept:
+        raise BrokenPromiseError(f"not so: {promise}")
+
+
+def require_clean_log(program: Program) -> None:
+    """Check that a program has reported no error that nobody handled, and nothing that a terminal would act on."""
+    bad = [line for line in list(program.errors) if "Traceback" in line or not line.isprintable()]
+    require(not bad, f"each line of its log can be printed, and is no traceback {bad[:1]}")
+
+
+def require_balance(redis: Redis) -> None:
+    """Check that the passes are those that the journal's entries add up to."""
+    require(ledger(redis) == passes(redis), "the passes are those that the journal adds up to")
+
+
 def dice() -> random.Random:
-    """Return a generator of chance that is the same in every run."""
+    """Return a random generator that is the same in every run."""
     return random.Random(SEED)
 
 
 def until_answered(call: Callable[[], _Answer]) -> tuple[_Answer, float]:
-    """Call again and again, as a rider taps again and again; return the answer and the seconds that it took."""
+    """Call again and again, as a rider taps again and again; return the answer and the seconds that it took.
+
+    Raises:
+        TimeoutError: there was no answer for too long.
+    """
     start = time.monotonic()
     while True:
         try:
             return call(), time.monotonic() - start
-        except Unavailable:
-            assert time.monotonic() - start < PATIENCE_S, "no answer for too long"
-
-
-def journal(redis: Redis) -> list[tuple[str, dict]]:
-    """Return all events: channel and payload."""
-    return [(fields["channel"], json.loads(fields["payload"])) for _, fields in redis.xrange(JOURNAL)]
+        except Unavailable as error:
+            if time.monotonic() - start > PATIENCE_S:
+                raise TimeoutError(f"no answer within {PATIENCE_S:g} s") from error
 
 
 def entries(redis: Redis) -> Counter[str]:
     """Count the entries by card, as the journal has them."""
-    return Counter(event["cardSerialNumber"] for channel, event in journal(redis) if channel.startswith("pass-used:"))
+    return _cards(redis, "pass-used:")
 
 
 def sales(redis: Redis) -> Counter[str]:
     """Count the sales by card, as the journal has them."""
-    return Counter(event["cardSerialNumber"] for channel, event in journal(redis) if channel.startswith("pass-issued:"))
+    return _cards(redis, "pass-issued:")
+
+
+def _cards(redis: Redis, channel: str) -> Counter[str]:
+    found = (entry for entry in journal.entries(redis) if entry.channel.startswith(channel))
+    return Counter(entry.event["cardSerialNumber"] for entry in found)
 
 
 def passes(redis: Redis) -> dict[str, dict[str, str]]:
     """Return the passes, as the hashes have them."""
+    client: Any = redis  # its answers are text, which their types leave open
     return {
-        key: redis.hgetall(key) for key in redis.scan_iter() if key != JOURNAL and not key.startswith(RECEIPT_PREFIX)
+        key: client.hgetall(key) for key in client.scan_iter() if key != JOURNAL and not key.startswith(RECEIPT_PREFIX)
     }
 
 
 def ledger(redis: Redis) -> dict[str, dict[str, str]]:
-    """Compute the passes from the journal alone."""
+    """Compute the passes from the journal alone.
+
+    Raises:
+        BrokenPromiseError: the journal contradicts itself.
+    """
     held: dict[str, dict[str, str]] = {}
-    for channel, event in journal(redis):
+    for entry in journal.entries(redis):
+        event = entry.event
         card = event["cardSerialNumber"]
-        match channel.split(":"):
+        match entry.channel.split(":"):
             case ["pass-issued", _]:
-                assert card not in held
+                require(card not in held, "a card that has a pass is sold none")
                 held[card] = {name: str(value) for name, value in event["pass"].items()}
             case ["pass-used", "SINGLE_USE"]:
                 del held[card]
             case ["pass-used", "TEN_TRIP"]:
-                assert held[card] == event["pass"]
+                require(held[card] == event["pass"], "an event tells the pass as it was before")
                 held[card] = {**held[card], "tripsRemaining": str(event["remainingTrips"])}
                 if not event["remainingTrips"]:
                     del held[card]

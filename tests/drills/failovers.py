@@ -4,9 +4,10 @@ import json
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Set
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Sentinel:
                 state: Any = client.sentinel_masters()[MASTER]
         except (RedisError, KeyError):
             return False
-        return state["num-slaves"] == REPLICAS and state["num-other-sentinels"] == SENTINELS - 1
+        return (state["num-slaves"], state["num-other-sentinels"]) == (REPLICAS, SENTINELS - 1)
 
 
 def failovers_with_replication(program: Path, folder: Path, rounds: int = 3) -> Outcome:
@@ -85,11 +86,11 @@ def _fail_over(program: Path, folder: Path, rounds: int, replicas: int) -> Outco
             new_primary = cluster.lose_the_primary()
             failed_over_at = time.monotonic()
             for terminal in terminals:
-                wait_for(lambda one=terminal, then=failed_over_at: one.last_sale_began_at > then, 60)
+                wait_for(partial(terminal.has_sold_since, failed_over_at), 60)
                 terminal.close()
             with new_primary.client() as redis:
                 recorded = sales(redis)
-            wait_for(lambda shown=monitor.output, recorded=recorded: recorded.keys() <= _cards(shown), 30)
+            wait_for(partial(_are_shown, monitor, recorded.keys()), 30)
             sold = [card for terminal in terminals for card in terminal.sold]
             lost += sum(card not in recorded for card in sold)
             doubled += sum(count - 1 for count in recorded.values())
@@ -115,7 +116,7 @@ class Cluster:
             for number in range(SENTINELS)
         ]
         for replica in self._replicas:
-            wait_for(lambda one=replica: _replication(one)["master_link_status"] == "up", 30)
+            wait_for(partial(_follows, replica), 30)
         for sentinel in sentinels:
             wait_for(sentinel.sees_all, 30)
         self.settings = Settings(
@@ -140,14 +141,18 @@ class Cluster:
         return wait_for(lambda: next(filter(_is_primary, self._replicas), None), 30)
 
 
-def _cards(lines: Sequence[str]) -> set[str]:
-    return {json.loads(line)["cardSerialNumber"] for line in list(lines)}
+def _are_shown(monitor: Program, cards: Set[str]) -> bool:
+    return cards <= {json.loads(line)["cardSerialNumber"] for line in list(monitor.output)}
 
 
 def _replication(server: Server) -> Mapping[str, Any]:
     with server.client() as redis:
         facts: Mapping[str, Any] = redis.info("replication")
         return facts
+
+
+def _follows(replica: Server) -> bool:
+    return bool(_replication(replica)["master_link_status"] == "up")
 
 
 def _is_primary(server: Server) -> bool:
@@ -164,7 +169,7 @@ class Terminal:
     def __init__(self, settings: Settings, number: int) -> None:
         self.sold: list[str] = []
         self.longest_s = 0.0
-        self.last_sale_began_at = 0.0
+        self._last_sale_began_at = 0.0
         self._number = number
         self._store = PassStore(settings, TO_SELL)
         self._is_over = threading.Event()
@@ -176,11 +181,14 @@ class Terminal:
         self._thread.join()
         self._store.close()
 
+    def has_sold_since(self, moment: float) -> bool:
+        return self._last_sale_began_at > moment
+
     def _sell(self) -> None:
         while not self._is_over.is_set():
-            card, id_ = f"{self._number}0{len(self.sold)}", new_id()
+            card = f"{self._number}0{len(self.sold)}"
             began_at = time.monotonic()
-            _, took_s = until_answered(lambda card=card, id_=id_: self._store.issue(card, PassType.TEN_TRIP, id_))
+            _, took_s = until_answered(partial(self._store.issue, card, PassType.TEN_TRIP, new_id()))
             self.sold.append(card)
-            self.last_sale_began_at = began_at
+            self._last_sale_began_at = began_at
             self.longest_s = max(self.longest_s, took_s)

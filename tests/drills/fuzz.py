@@ -14,7 +14,7 @@ from common.rights import TO_USE
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
-from tests.drills.drill import Outcome, dice, until_answered
+from tests.drills.drill import Outcome, dice, require, require_clean_log, until_answered
 from tests.processes import Program, wait_for
 
 NOISE = Path(__file__).with_name("noise")
@@ -44,9 +44,8 @@ def noise_on_channels(program: Path, folder: Path, rounds: int = 10_000) -> Outc
                 monitor.wait_for_error("connected again")
                 redis.publish("pass-denied", '{"cardSerialNumber":"the end"}')
                 monitor.wait_for_output("the end")
-                assert monitor.process.poll() is None
-                lines = [*monitor.output, *monitor.errors]
-                assert [line for line in lines if not line.isprintable()] == []
+                require(all(line.isprintable() for line in list(monitor.output)), "each line can be printed")
+                require_clean_log(monitor)
     return Outcome(rounds)
 
 
@@ -61,11 +60,11 @@ def noise_in_passes(program: Path, folder: Path, rounds: int = 10_000) -> Outcom
                 fields = _fields(chance)
                 redis.hset(card, mapping=fields)
                 outcome, _ = until_answered(partial(gate.use, card, new_id()))
-                if outcome is not UseOutcome.GRANTED:
-                    assert outcome is UseOutcome.INVALID_PASS
-                    assert redis.hgetall(card) == fields
+                if outcome is UseOutcome.GRANTED:
+                    require(fields[b"passType"].decode() in list(PassType), "only a known type of pass is granted")
                 else:
-                    assert fields[b"passType"].decode() in list(PassType)
+                    require(outcome is UseOutcome.INVALID_PASS, "what makes no sense is an invalid pass")
+                    require(redis.hgetall(card) == fields, "an invalid pass is left as it is")
     return Outcome(rounds)
 
 
@@ -78,9 +77,9 @@ def noise_from_the_reader(program: Path, folder: Path, rounds: int = 10_000) -> 
         with Program("entry_gate", environment=environment) as gate:
             pi.wait_for(lambda pi: pi.running, 10)
             wait_for(lambda: pi.spi_transfers() > rounds, 120)
-            assert gate.stop() == 0
-            assert not [line for line in gate.errors if "Traceback" in line or not line.isprintable()]
-        assert redis.exists("0")
+            require(gate.stop() == 0, "it is still running, and ends when it is told to")
+            require_clean_log(gate)
+        require(bool(redis.exists("0")), "card 0, which nobody presented, keeps its pass")
     return Outcome(rounds)
 
 

@@ -4,7 +4,9 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 from common.cards import Card as ReadCard
 from common.pass_store import PassStore, new_id
@@ -14,12 +16,13 @@ from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.cards import Card
 from simulator.virtual_pi.station import VirtualPi
-from tests.drills.drill import Outcome, entries, ledger, passes, sales, until_answered
+from tests.drills.drill import Outcome, entries, passes, require, require_balance, sales, until_answered
 from tests.processes import Program
 from tests.rider import DEADLINE_S, RED, expect_sound, heard, lift, tap, wait_for_lights
 
 GATES, DEVICES = 50, 8
 TEN_TRIP_BUTTON = 13
+_Arguments = ParamSpec("_Arguments")
 
 
 def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
@@ -34,7 +37,7 @@ def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
         threads = cleanup.enter_context(ThreadPoolExecutor(GATES))
         for number in range(rounds):
             card = str(number + 1)
-            until_answered(lambda card=card: terminal.issue(card, PassType.TEN_TRIP, new_id()))
+            until_answered(partial(terminal.issue, card, PassType.TEN_TRIP, new_id()))
             all_ready = threading.Barrier(GATES)
 
             def ask(gate: PassStore, card: str = card, all_ready: threading.Barrier = all_ready) -> UseOutcome:
@@ -45,7 +48,8 @@ def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
 
             granted += list(threads.map(ask, gates)).count(UseOutcome.GRANTED)
         recorded = entries(redis).total()
-        assert ledger(redis) == passes(redis) == {}
+        require_balance(redis)
+        require(not passes(redis), "a pass without a trip is gone")
     return Outcome(rounds, max(0, 10 * rounds - granted), max(0, granted - 10 * rounds, recorded - 10 * rounds))
 
 
@@ -65,22 +69,32 @@ def devices(module: str, server: Server) -> Iterator[list[VirtualPi]]:
         yield pis
 
 
-def at_once(pis: list[VirtualPi], act: Callable[[VirtualPi], None]) -> None:
+def at_once(
+    pis: list[VirtualPi],
+    act: Callable[Concatenate[VirtualPi, _Arguments], object],
+    *arguments: _Arguments.args,
+    **options: _Arguments.kwargs,
+) -> None:
     """Let a rider at every device do the same."""
     with ThreadPoolExecutor(DEVICES) as riders:
-        list(riders.map(act, pis))
+        list(riders.map(lambda pi: act(pi, *arguments, **options), pis))
+
+
+def wait_for_a_sound(pi: VirtualPi, before: int) -> None:
+    """Wait until there have been more sounds than before."""
+    pi.wait_for(lambda pi: len(heard(pi)) > before, DEADLINE_S)
 
 
 def gates_with_a_single_trip(program: Path, folder: Path, rounds: int = 5) -> Outcome:
     """Copies of one card, with a single trip, are laid on eight gates."""
     with Server(program, folder) as server, server.client() as redis, devices("entry_gate", server) as pis:
-        at_once(pis, lambda pi: wait_for_lights(pi, RED))
+        at_once(pis, wait_for_lights, RED)
         for card in cards(rounds):
             redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.SINGLE_USE.new_pass())
             before = len(heard(pis[0]))
-            at_once(pis, lambda pi, card=card: pi.lay(card))
-            at_once(pis, lambda pi, before=before: pi.wait_for(lambda pi: len(heard(pi)) > before, DEADLINE_S))
-            at_once(pis, lambda pi, card=card: lift(pi, card))
+            at_once(pis, VirtualPi.lay, card)
+            at_once(pis, wait_for_a_sound, before)
+            at_once(pis, lift, card)
         granted = sum(heard(pi).count("access-granted") for pi in pis)
         recorded = entries(redis).total()
     return Outcome(rounds, max(0, rounds - granted), max(granted, recorded) - rounds)
@@ -90,14 +104,14 @@ def terminals_with_one_card(program: Path, folder: Path, rounds: int = 5) -> Out
     """Copies of one blank card are sold a pass by eight terminals."""
     with Server(program, folder) as server, server.client() as redis, devices("sales_terminal", server) as pis:
         for card in cards(rounds):
-            at_once(pis, lambda pi, card=card: choose(pi, card))
+            at_once(pis, choose, card)
             before = len(heard(pis[0]))
-            at_once(pis, lambda pi, card=card: pi.lay(card))
-            at_once(pis, lambda pi, before=before: pi.wait_for(lambda pi: len(heard(pi)) > before, DEADLINE_S))
-            at_once(pis, lambda pi, card=card: lift(pi, card))
+            at_once(pis, VirtualPi.lay, card)
+            at_once(pis, wait_for_a_sound, before)
+            at_once(pis, lift, card)
         thanked = sum(heard(pi).count("thank-you-ten-trip-pass") for pi in pis)
         recorded = sales(redis).total()
-        assert ledger(redis) == passes(redis)
+        require_balance(redis)
     return Outcome(rounds, max(0, rounds - thanked), max(thanked, recorded) - rounds)
 
 

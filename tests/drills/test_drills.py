@@ -7,6 +7,7 @@ import pytest
 from tests.drills.all_drills import DRILLS
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("name", [name for name in DRILLS if name != "failovers-without"])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
     drill, rounds = DRILLS[name]

@@ -8,7 +8,8 @@ from common.settings import PREFIX
 from simulator.server import Server
 from simulator.virtual_pi.cards import Card
 from simulator.virtual_pi.station import VirtualPi
-from tests.drills.drill import Outcome, dice, journal
+from tests import journal
+from tests.drills.drill import Outcome, dice, require, require_clean_log
 from tests.processes import Program
 from tests.rider import RED, YELLOW, expect_sound, rest, wait_for_lights
 
@@ -33,9 +34,9 @@ def torn_cards(program: Path, folder: Path, rounds: int = 200) -> Outcome:
                 pi.lift(card)
                 time.sleep(chance.uniform(0, 0.1))
             rest(pi)
-            assert not [line for line in gate.errors if "Traceback" in line]
-        seen = [event["cardSerialNumber"] for _, event in journal(redis)]
-    assert 0 < len(seen) < rounds, "some reads must be torn, and some not"
+            require_clean_log(gate)
+        seen = [entry.event["cardSerialNumber"] for entry in journal.entries(redis)]
+    require(0 < len(seen) < rounds, "some reads are torn, and some are not")
     return Outcome(rounds, doubled=sum(number not in numbers for number in seen))
 
 
@@ -57,5 +58,5 @@ def loose_wires(program: Path, folder: Path, rounds: int = 20) -> Outcome:
                 longest_s = max(longest_s, time.monotonic() - start)
             with expect_sound(pi, "access-denied"):
                 pi.lay(CARDS[0])
-            assert not [line for line in gate.errors if "Traceback" in line]
+            require_clean_log(gate)
     return Outcome(rounds, longest_outage_s=longest_s)

@@ -1,0 +1,27 @@
+"""The journal in types that a test can work with: redis-py's allow for bytes, and for no answer at all."""
+
+import json
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from common.keys import JOURNAL
+
+
+class Entry(NamedTuple):
+    """An entry, whose payload is the text that was published, too."""
+
+    id: str
+    channel: str
+    payload: str
+
+    @property
+    def event(self) -> dict[str, Any]:
+        event: dict[str, Any] = json.loads(self.payload)
+        return event
+
+
+def entries(redis: Redis) -> list[Entry]:
+    """Return all entries, the oldest first."""
+    found: Any = redis.xrange(JOURNAL)
+    return [Entry(id_, fields["channel"], fields["payload"]) for id_, fields in found]
