@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from common import wiring
 from common.keys import JOURNAL
 from common.pass_store import PassStore, new_id
 from common.passes import PassType
@@ -29,6 +30,7 @@ PROGRAMS = [*PRODUCT[1:], "simulator.demo", "tests.drills", "tests.benchmark"]
 CARD = "43405556992"
 REPORTING = r"\b(_logger\.(warning|error)|_complain|_report_fault)$"
 
+HARDWARE = document("docs/hardware.md")
 OPERATING = document("docs/operating.md")
 PROTOCOL = document("docs/protocol.md")
 CONTRIBUTING = document("CONTRIBUTING.md")
@@ -42,6 +44,21 @@ def quoted(cell: str) -> list[str]:
 def test_settings() -> None:
     rows = [[cell.replace("`", "") for cell in row] for row in OPERATING.table("variable")]
     assert rows == [[name, meaning, rule.words, default] for name, meaning, default, rule in SETTINGS]
+
+
+class TestWiring:
+    @pytest.mark.parametrize("part", ["button", "lamp"])
+    def test_colours(self, part: str) -> None:
+        ground = f"ground, pin {wiring.GROUND.header_pin}"
+        rows = [[row[0], *row[-3:]] for row in HARDWARE.table(part)]
+        assert rows == [[wire.contact, f"GPIO {wire.bcm}", str(wire.header_pin), ground] for wire in wiring.COLOURS]
+
+    def test_reader(self) -> None:
+        rows = {contact.split()[0]: (bcm, pin) for contact, _, bcm, pin in HARDWARE.table("on the reader")}
+        assert rows == {"IRQ": ("-", "-")} | {
+            wire.contact: (f"GPIO {wire.bcm}" if isinstance(wire, wiring.GpioWire) else "-", str(wire.header_pin))
+            for wire in wiring.READER
+        }
 
 
 class TestOptions:
