@@ -6,7 +6,7 @@ import pytest
 import trustme
 
 from common.settings import PREFIX, SETTINGS, Settings, SettingsError, help_text
-from tests.processes import REPOSITORY, Program
+from tests.processes import Program
 
 
 def read(**variables: str) -> Settings:
@@ -97,8 +97,3 @@ class TestPrograms:
 
 def test_help_text_has_a_line_for_each() -> None:
     assert len(help_text().splitlines()) == len(SETTINGS) + 1
-
-
-def test_the_readme_tells_every_setting() -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    assert [setting.name for setting in SETTINGS if f"`{setting.name}`" not in readme] == []

@@ -1,0 +1,1 @@
+"""The documentation: what it links to, runs, quotes and lists is there."""

@@ -1,0 +1,229 @@
+"""What the documents list is what the code has: settings, options, log lines, messages, drills, and the layout."""
+
+import ast
+import json
+import re
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from common import wiring
+from common.keys import JOURNAL
+from common.pass_store import PassStore, new_id
+from common.passes import PassType
+from common.rights import TO_SELL, TO_USE
+from common.settings import SETTINGS, Settings
+from tests.docs.documents import document, documents
+from tests.drills.all_drills import DRILLS
+from tests.processes import REPOSITORY
+
+PRODUCT = ["common", "doctor", "entry_gate", "sales_terminal", "system_monitor"]
+PROGRAMS = [*PRODUCT[1:], "simulator.demo", "tests.drills", "tests.benchmark"]
+CARD = "43405556992"
+REPORTING = r"\b(_logger\.(warning|error)|_complain|_report_fault)$"
+
+HARDWARE = document("docs/hardware.md")
+OPERATING = document("docs/operating.md")
+PROTOCOL = document("docs/protocol.md")
+CONTRIBUTING = document("CONTRIBUTING.md")
+
+
+def quoted(cell: str) -> list[str]:
+    """Return what stands in backticks."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def test_settings() -> None:
+    rows = [[cell.replace("`", "") for cell in row] for row in OPERATING.table("variable")]
+    assert rows == [[name, meaning, rule.words, default] for name, meaning, default, rule in SETTINGS]
+
+
+class TestWiring:
+    @pytest.mark.parametrize("part", ["button", "lamp"])
+    def test_colours(self, part: str) -> None:
+        ground = f"ground, pin {wiring.GROUND.header_pin}"
+        rows = [[row[0], *row[-3:]] for row in HARDWARE.table(part)]
+        assert rows == [[wire.contact, f"GPIO {wire.bcm}", str(wire.header_pin), ground] for wire in wiring.COLOURS]
+
+    def test_reader(self) -> None:
+        rows = {contact.split()[0]: (bcm, pin) for contact, _, bcm, pin in HARDWARE.table("on the reader")}
+        assert rows == {"IRQ": ("-", "-")} | {
+            wire.contact: (f"GPIO {wire.bcm}" if isinstance(wire, wiring.GpioWire) else "-", str(wire.header_pin))
+            for wire in wiring.READER
+        }
+
+
+class TestOptions:
+    @pytest.mark.parametrize("program", PROGRAMS)
+    def test_of_a_program(
+        self, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", [program, "--help"])
+        with pytest.raises(SystemExit):
+            runpy.run_module(program, run_name="__main__", alter_sys=True)
+        assert not undocumented_options(capsys.readouterr().out)
+
+    def test_of_the_installation(self) -> None:
+        shown = subprocess.run([REPOSITORY / "scripts/install", "--help"], check=True, capture_output=True, text=True)
+        assert not undocumented_options(shown.stdout)
+
+    def test_of_the_monitor_stand_in_its_table(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(sys, "argv", ["system_monitor", "--help"])
+        with pytest.raises(SystemExit):
+            runpy.run_module("system_monitor", run_name="__main__", alter_sys=True)
+        listed = {quoted(option)[0].split()[0] for option, _ in OPERATING.table("option")}
+        assert listed == options(capsys.readouterr().out) - {"--version"}
+
+
+def options(help_text: str) -> set[str]:
+    """Return the options that have a line of their own."""
+    lines = re.findall(r"^ +(-.+?)(?:  |$)", help_text, re.MULTILINE)
+    return {option for line in lines for option in re.findall(r"(?<![\w-])--?[a-z][a-z-]*", line)} - {"-h", "--help"}
+
+
+def undocumented_options(help_text: str) -> set[str]:
+    text = "\n".join(document.text for document in documents())
+    return {option for option in options(help_text) if not re.search(rf"(?<![\w-]){option}(?![\w-])", text)}
+
+
+class TestLogLines:
+    @pytest.mark.parametrize("line", [quoted(row[0])[0] for row in OPERATING.table("line in the log")])
+    def test_code_has_the_line(self, line: str) -> None:
+        assert any(re.fullmatch(template, line) for template in templates())
+
+    def test_every_fault_that_is_logged_has_its_row(self) -> None:
+        lines = [quoted(row[0])[0] for row in OPERATING.table("line in the log")]
+        assert [
+            template for template in logged_templates() if not any(re.fullmatch(template, line) for line in lines)
+        ] == []
+
+
+def trees() -> Iterator[ast.AST]:
+    for folder in PRODUCT:
+        for path in (REPOSITORY / folder).rglob("*.py"):
+            yield ast.parse(path.read_text())
+
+
+@cache
+def templates() -> frozenset[str]:
+    """Return a regular expression for each text in the product that is a sentence, with its fields left open."""
+    found = (template(node) for tree in trees() for node in ast.walk(tree))
+    return frozenset(each for each in found if len(re.findall(r"[a-z]{2,}", each)) > 1)
+
+
+def template(node: ast.AST) -> str:
+    """Return the regular expression of a text, such as `no\\ clip\\ .+`; empty for anything else."""
+    match node:
+        case ast.JoinedStr(values=parts):
+            return "".join(template(part) or ".+" for part in parts)
+        case ast.Constant(value=str(text)):
+            return ".+".join(map(re.escape, re.split("%[sd]", text)))
+    return ""
+
+
+@cache
+def logged_templates() -> frozenset[str]:
+    """Return those of the texts that tell an operator of a fault: given to a logger, or the answers of `explain`."""
+    found = (template(text) for tree in trees() for node in ast.walk(tree) for text in faults(node))
+    return frozenset(found) & templates()
+
+
+def faults(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(func=function, args=[text, *_]) if re.search(REPORTING, ast.unparse(function)):
+            yield text
+        case ast.FunctionDef(name="explain", body=body):
+            yield from (
+                each.value for part in body for each in ast.walk(part) if isinstance(each, ast.Return) and each.value
+            )
+
+
+class TestMessages:
+    @pytest.fixture
+    def published(self, redis: Redis, settings: Settings) -> list[tuple[str, str]]:
+        """The messages of one card that buys and uses a pass of every type, and is denied once."""
+        with (
+            redis.pubsub() as pubsub,  # type: ignore[no-untyped-call]
+            closing(PassStore(settings, TO_SELL)) as terminal,
+            closing(PassStore(settings, TO_USE)) as gate,
+        ):
+            pubsub.psubscribe("pass-*")
+            pubsub.get_message(timeout=1)
+            for pass_type in PassType:
+                terminal.issue(CARD, pass_type, new_id())
+                gate.use(CARD, new_id())
+                redis.delete(CARD)
+            gate.use(CARD, new_id())
+            messages = iter(lambda: pubsub.get_message(timeout=0.05), None)
+            return [(message["channel"], message["data"]) for message in messages]
+
+    def test_each_channel_carries_what_is_shown(self, published: list[tuple[str, str]]) -> None:
+        shown = {quoted(channel)[0]: quoted(payload)[0] for channel, payload in PROTOCOL.table("channel")}
+        assert {channel: form(json.loads(text)) for channel, text in published} == {
+            channel: form(json.loads(text)) for channel, text in shown.items()
+        }
+        assert {list(json.loads(text))[-1] for text in [*dict(published).values(), *shown.values()]} == {"id"}
+
+    def test_journal_has_them_without_their_ids(self, published: list[tuple[str, str]], redis: Redis) -> None:
+        entries: Any = redis.xrange(JOURNAL)
+        assert [(fields["channel"], {**json.loads(fields["payload"]), "id": id_}) for id_, fields in entries] == [
+            (channel, json.loads(text)) for channel, text in published
+        ]
+
+    def test_every_field_has_its_row(self) -> None:
+        shown = (json.loads(quoted(payload)[0]) for _, payload in PROTOCOL.table("channel"))
+        assert {field for payload in shown for field in payload} == {
+            quoted(row[0])[0] for row in PROTOCOL.table("field")
+        }
+
+
+def form(value: object) -> object:
+    """Return a value's fields and their types."""
+    return {name: form(each) for name, each in value.items()} if isinstance(value, dict) else type(value)
+
+
+def test_drills() -> None:
+    assert [quoted(row[0])[0] for row in document("docs/guarantees.md").table("drill")] == list(DRILLS)
+
+
+class TestLayout:
+    def test_every_path_that_is_named_exists(self) -> None:
+        paths = [path for row in CONTRIBUTING.table("read") for path in quoted(row[0])]
+        assert [path for path in paths if not (REPOSITORY / path).exists()] == []
+
+    def test_every_module_of_the_product_is_named(self) -> None:
+        named = {path for row in CONTRIBUTING.table("read") for path in quoted(row[0])}
+        modules = [
+            str(path.relative_to(REPOSITORY))
+            for folder in PRODUCT
+            for path in sorted((REPOSITORY / folder).rglob("*"))
+            if path.suffix in {".py", ".lua"} and path.name not in {"__init__.py", "__main__.py"}
+        ]
+        assert [module for module in modules if module not in named and f"{Path(module).parent}/" not in named] == []
+
+    def test_readme_names_every_folder(self) -> None:
+        files = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
+        folders = {line.partition("/")[0] + "/" for line in files.splitlines() if "/" in line and line[0] != "."}
+        assert folders - {path for row in document("README.md").table("folder") for path in quoted(row[0])} == set()
+
+
+def test_commit_hooks_are_the_checks_of_scripts_test() -> None:
+    checks = re.findall(r"^(\.venv/bin/(?!python).+)$", (REPOSITORY / "scripts/test").read_text(), re.MULTILINE)
+    hooks = re.findall(r"entry: (.+)", (REPOSITORY / ".pre-commit-config.yaml").read_text())
+    assert hooks == checks
+
+
+def test_changelog_begins_with_what_is_not_released() -> None:
+    headings = re.findall(r"^(#+) (.+)$", document("CHANGELOG.md").text, re.MULTILINE)
+    assert headings[:2] == [("#", "Changes"), ("##", "Unreleased")]
+    assert {title for level, title in headings if level == "###"} <= {"Added", "Changed", "Removed", "Fixed"}
