@@ -2,15 +2,17 @@
 
 import logging
 import shutil
-import subprocess
 import sys
 import threading
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from common.text import printable
 
 CLIPS = Path(__file__).resolve().parent.parent / "audio"
 TIME_LIMIT_S = 10.0
+
+_PLAYER = "afplay" if sys.platform == "darwin" else "mpg123"
 
 _logger = logging.getLogger(__name__)
 
@@ -21,8 +23,8 @@ def player_command(output: str) -> list[str]:
     Args:
         output: the output module that mpg123 is to use. Left to itself, it may pick one that spins for ever.
     """
-    name, *options = _player(output)
-    player = shutil.which(name)
+    player = shutil.which(_PLAYER)
+    options = ["-q", "-o", output] if _PLAYER == "mpg123" else []
     return [player, *options] if player else []
 
 
@@ -32,12 +34,8 @@ def clip_path(clip: str) -> Path:
 
 
 def failure_reason(errors: bytes) -> str:
-    """Return the last line of what a player that failed has said."""
+    """Return the last line that a player which failed has written to stderr."""
     return printable((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
-
-
-def _player(output: str) -> list[str]:
-    return ["afplay"] if sys.platform == "darwin" else ["mpg123", "-q", "-o", output]
 
 
 class Speaker:
@@ -47,25 +45,21 @@ class Speaker:
     """
 
     def __init__(self, output: str) -> None:
-        """Find the player.
-
-        Args:
-            output: the output module that mpg123 is to use.
-        """
+        """Find the player, which is to use this output module."""
         self._command = player_command(output)
-        self._playing: subprocess.Popen[bytes] | None = None
-        self._complaints: set[str] = set()
+        self._playing: Popen[bytes] | None = None
+        self._warnings: set[str] = set()
         if not self._command:
-            self._complain(f"there will be no sound: no {_player(output)[0]} on PATH")
+            self._warn(f"there will be no sound: no {_PLAYER} on PATH")
 
     def play(self, clip: str) -> None:
         """Start a clip, given by its name without the ending."""
         self.stop()
         path = clip_path(clip)
         if not path.is_file():
-            self._complain(f"there is no clip {path}")
+            self._warn(f"there is no clip {path}")
         elif self._command:
-            self._start(clip, path)
+            self._start(path)
 
     def stop(self) -> None:
         """Cut short what is playing."""
@@ -73,31 +67,27 @@ class Speaker:
             self._playing.terminate()
             self._playing = None
 
-    def _start(self, clip: str, path: Path) -> None:
+    def _start(self, path: Path) -> None:
         try:
-            self._playing = subprocess.Popen(  # noqa: S603  # a fixed player, a fixed list of clips
-                [*self._command, str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+            self._playing = Popen(  # noqa: S603  # a fixed player, a fixed list of clips
+                [*self._command, str(path)], stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
             )
         except OSError as error:
-            self._complain(f"the player does not start: {error}")
-            return
-        threading.Thread(target=self._supervise, args=(clip, self._playing), daemon=True).start()
+            self._warn(f"the player does not start: {error}")
+        else:
+            threading.Thread(target=self._supervise, args=(self._playing, path.stem), daemon=True).start()
 
-    def _supervise(self, clip: str, player: "subprocess.Popen[bytes]") -> None:
+    def _supervise(self, player: Popen[bytes], clip: str) -> None:
         try:
             _, errors = player.communicate(timeout=TIME_LIMIT_S)
-        except subprocess.TimeoutExpired:
+        except TimeoutExpired:
+            self._warn(f"the player did not finish {clip} within {TIME_LIMIT_S:g} s")
             player.kill()
-            player.communicate()
-            self._complain(f"the player did not finish {clip} within {TIME_LIMIT_S:.0f} s")
-            return
-        if player.returncode > 0:
-            self._complain(f"the player failed: {failure_reason(errors)}")
+            _, errors = player.communicate()
+        if player.returncode > 0:  # a negative one is the signal that ended it
+            self._warn(f"the player failed: {failure_reason(errors)}")
 
-    def _complain(self, complaint: str) -> None:
-        if complaint not in self._complaints:
-            self._complaints.add(complaint)
-            _logger.warning("%s", complaint)
+    def _warn(self, warning: str) -> None:
+        if warning not in self._warnings:
+            self._warnings.add(warning)
+            _logger.warning("%s", warning)

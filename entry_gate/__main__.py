@@ -18,15 +18,15 @@ def main(settings: Settings) -> None:
     from entry_gate.gate import Gate
     from entry_gate.traffic_light import TrafficLight
 
+    clock = Clock()
     with ExitStack() as cleanup:
-        service_manager = cleanup.enter_context(closing(ServiceManager(Clock())))
+        light = cleanup.enter_context(closing(TrafficLight(clock)))
+        service_manager = cleanup.enter_context(closing(ServiceManager(clock)))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
-        clock = Clock()
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_USE)))
-        light = cleanup.enter_context(closing(TrafficLight()))
-        Gate(reader, store, light, speaker, service_manager).run()
+        Gate(reader, store, light, speaker, service_manager, clock).run()
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The gate: what happens between a card's tap and the light."""
 
 import logging
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from common.audio import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card
+from common.clock import Clock
 from common.pass_store import PassStore, new_id
 from common.passes import UseOutcome
 from common.redis_link import Unavailable
@@ -21,16 +21,14 @@ _logger = logging.getLogger(__name__)
 
 @dataclass
 class Tap:
-    """A card's tap: pending until Redis has answered."""
+    """A card's tap: pending until Redis has answered. Times are the clock's."""
 
-    id: str = field(default_factory=new_id)
-    made_at: float = field(default_factory=time.monotonic)
+    id: str
+    made_at: float
     answered_at: float | None = None
 
-    @property
-    def is_live(self) -> bool:
-        """Whether the same card, presented now, still makes the same tap."""
-        now = time.monotonic()
+    def is_live(self, now: float) -> bool:
+        """Tell whether the same card, presented now, still makes the same tap."""
         if self.answered_at is None:
             return now - self.made_at < PENDING_S
         return now - self.answered_at < SAME_TAP_S
@@ -46,12 +44,14 @@ class Gate:
         light: TrafficLight,
         speaker: Speaker,
         service_manager: ServiceManager,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._store = store
         self._light = light
         self._speaker = speaker
         self._service_manager = service_manager
+        self._clock = clock
         self._taps: dict[Card, Tap] = {}
 
     def run(self) -> None:
@@ -63,7 +63,7 @@ class Gate:
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
             self._service_manager.report(problem, is_alive=self._reader.problem is None)
-            time.sleep(POLL_INTERVAL_S)
+            self._clock.sleep(POLL_INTERVAL_S)
 
     def serve(self, card: Card) -> None:
         """Decide about a card that has been presented, then show it, then sound it."""
@@ -73,19 +73,21 @@ class Gate:
         try:
             outcome = self._store.use(card.serial_number, tap.id)
         except Unavailable as error:
-            self._light.give(Signal.UNANSWERED)
+            self._light.show(Signal.UNANSWERED)
             self._speaker.play("out-of-service")
             _logger.warning("%s: no answer, no entry: %s", card, error)
             return
         if outcome is UseOutcome.GRANTED:
-            self._light.give(Signal.GRANTED)
+            self._light.show(Signal.GRANTED)
             self._speaker.play("access-granted")
         else:
-            self._light.give(Signal.DENIED)
+            self._light.show(Signal.DENIED)
             self._speaker.play("access-denied")
-        tap.answered_at = time.monotonic()
+        tap.answered_at = self._clock.now()
         _logger.info("%s: %s", card, outcome)
 
     def _tap_of(self, card: Card) -> Tap:
-        self._taps = {known: tap for known, tap in self._taps.items() if tap.is_live}
-        return self._taps.setdefault(card, Tap())
+        """Return the card's live tap, or else a new one."""
+        now = self._clock.now()
+        self._taps = {known: tap for known, tap in self._taps.items() if tap.is_live(now)}
+        return self._taps.setdefault(card, Tap(new_id(), made_at=now))

@@ -1,11 +1,11 @@
-"""The gate's traffic light, which shows each aspect for its time without keeping anyone waiting."""
+"""The gate's traffic light, which shows each signal for its time without keeping anyone waiting."""
 
-import time
 from enum import Enum, IntEnum
 
 import RPi.GPIO as GPIO
 
 from common import wiring
+from common.clock import Clock
 
 
 class Lamp(IntEnum):
@@ -48,32 +48,35 @@ DURATION_S = {Signal.GRANTED: 5.0, Signal.DENIED: 4 * 2 * FLASH_S, Signal.UNANSW
 class TrafficLight:
     """Three lamps: the signal for the last rider while it lasts, then closed, or out of service."""
 
-    def __init__(self) -> None:
-        GPIO.setmode(GPIO.BCM)
-        for lamp in Lamp:
-            GPIO.setup(lamp, GPIO.OUT)
+    def __init__(self, clock: Clock) -> None:
+        """Put out what a program that was killed may have left lit, and show that the gate is not in service yet."""
+        self._clock = clock
         self._signal: Signal | None = None
         self._since = 0.0
-        self._lit: frozenset[Lamp] | None = None
+        self._lit = DARK
+        GPIO.setmode(GPIO.BCM)
+        for lamp in Lamp:
+            GPIO.setup(lamp, GPIO.OUT, initial=GPIO.LOW)
+        self.refresh(in_service=False)
 
     def __repr__(self) -> str:
-        return f"<TrafficLight: {', '.join(sorted(lamp.name.lower() for lamp in self._lit or DARK)) or 'dark'}>"
+        return f"<TrafficLight: {', '.join(sorted(lamp.name.lower() for lamp in self._lit)) or 'dark'}>"
 
-    def give(self, signal: Signal) -> None:
+    def show(self, signal: Signal) -> None:
         """Show the signal at once."""
-        self._signal, self._since = signal, time.monotonic()
+        self._signal, self._since = signal, self._clock.now()
         self._light(signal.lamps(0.0))
 
     def refresh(self, in_service: bool) -> None:
         """Show what is due now; to be called often."""
-        age_s = time.monotonic() - self._since
+        age_s = self._clock.now() - self._since
         if self._signal and age_s < DURATION_S[self._signal]:
             self._light(self._signal.lamps(age_s))
         else:
             self._light(CLOSED if in_service else OUT_OF_SERVICE)
 
     def close(self) -> None:
-        """Put all lamps out and let go of their pins."""
+        """Put all lamps out and release their pins."""
         self._light(DARK)
         for lamp in Lamp:
             GPIO.cleanup(lamp)

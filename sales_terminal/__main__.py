@@ -18,15 +18,15 @@ def main(settings: Settings) -> None:
     from sales_terminal.buttons import Buttons
     from sales_terminal.terminal import SalesTerminal
 
+    clock = Clock()
     with ExitStack() as cleanup:
-        service_manager = cleanup.enter_context(closing(ServiceManager(Clock())))
+        service_manager = cleanup.enter_context(closing(ServiceManager(clock)))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
-        clock = Clock()
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
+        buttons = cleanup.enter_context(closing(Buttons(clock)))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_SELL)))
-        buttons = cleanup.enter_context(closing(Buttons()))
-        SalesTerminal(reader, buttons, store, speaker, service_manager).run()
+        SalesTerminal(reader, buttons, store, speaker, service_manager, clock).run()
 
 
 if __name__ == "__main__":

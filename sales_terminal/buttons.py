@@ -1,10 +1,9 @@
 """The terminal's three arcade buttons, one for each type of pass."""
 
-import time
-
 import RPi.GPIO as GPIO
 
 from common import wiring
+from common.clock import Clock
 from common.passes import PassType
 
 PINS = {
@@ -18,19 +17,20 @@ DEBOUNCE_S = 0.02
 class _Contact:
     """One button's contact, whose bounces are not taken for presses."""
 
-    def __init__(self, pin: int) -> None:
+    def __init__(self, pin: int, clock: Clock) -> None:
         GPIO.setup(pin, GPIO.IN, pull_up_down=GPIO.PUD_UP)
         self._pin = pin
-        self.forget()
+        self._clock = clock
+        self.reset()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Take a button that is down now for one that was down all along."""
         self._was_low = self._is_down = self._is_low()
-        self._since = time.monotonic()
+        self._since = self._clock.now()
 
     def is_pressed_now(self) -> bool:
         """Sample the pin; return whether it has just settled at down."""
-        is_low, now = self._is_low(), time.monotonic()
+        is_low, now = self._is_low(), self._clock.now()
         if is_low != self._was_low:
             self._was_low, self._since = is_low, now
         if is_low == self._is_down or now - self._since < DEBOUNCE_S:
@@ -45,14 +45,14 @@ class _Contact:
 class Buttons:
     """The choice of a pass. Polled: edge detection fails on kernels from 6.6 on."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         GPIO.setmode(GPIO.BCM)
-        self._contacts = {pass_type: _Contact(pin) for pass_type, pin in PINS.items()}
+        self._contacts = {pass_type: _Contact(pin, clock) for pass_type, pin in PINS.items()}
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         """Start a new question: a button that is down already does not count until it has been released."""
         for contact in self._contacts.values():
-            contact.forget()
+            contact.reset()
 
     def pressed(self) -> PassType | None:
         """Sample the buttons, every 10 ms or so; return the choice if just one has been pressed."""
@@ -60,6 +60,6 @@ class Buttons:
         return pressed[0] if len(pressed) == 1 else None
 
     def close(self) -> None:
-        """Let go of the pins."""
+        """Release the pins."""
         for pin in PINS.values():
             GPIO.cleanup(pin)

@@ -1,12 +1,13 @@
 """The sale: what happens between a card's first tap and the thank-you."""
 
 import logging
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import inf
 
 from common.audio import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card
+from common.clock import Clock
 from common.pass_store import PassStore, new_id
 from common.passes import PassType, SaleOutcome
 from common.redis_link import Unavailable
@@ -31,17 +32,17 @@ class SaleTimedOut(Exception):  # noqa: N818  # an end of a sale, not a fault
     """The rider did not press a button, or did not tap again, in time."""
 
 
-class ReaderOutOfService(Exception):  # noqa: N818  # a state, told by the reader
+class ReaderOutOfService(Exception):  # noqa: N818  # a state, reported by the reader
     """The card reader has stopped answering."""
 
 
 @dataclass(frozen=True)
 class Sale:
-    """A confirmed sale: pending until Redis has answered."""
+    """A confirmed sale: pending until Redis has answered. Times are the clock's."""
 
     pass_type: PassType
-    id: str = field(default_factory=new_id)
-    made_at: float = field(default_factory=time.monotonic)
+    id: str
+    made_at: float
 
 
 class SalesTerminal:
@@ -54,12 +55,14 @@ class SalesTerminal:
         store: PassStore,
         speaker: Speaker,
         service_manager: ServiceManager,
+        clock: Clock,
     ) -> None:
         self._reader = reader
         self._buttons = buttons
         self._store = store
         self._speaker = speaker
         self._service_manager = service_manager
+        self._clock = clock
         self._pending: dict[Card, Sale] = {}
 
     def run(self) -> None:
@@ -88,7 +91,8 @@ class SalesTerminal:
         if card.is_random:
             return "card-not-supported"
         if self._store.has_pass(card.serial_number):
-            return self._tell_holder(card)
+            sale = self._pending_sale(card)
+            return self._issue(card, sale) if sale else "card-already-has-pass"
 
         self._speaker.play("select-a-pass")
         pass_type = self._wait_for_button()
@@ -97,7 +101,7 @@ class SalesTerminal:
         confirmation = self._wait_for_card(CONFIRMATION_S)
         if confirmation != card:
             return "mismatch-cancel"
-        return self._issue(card, Sale(pass_type))
+        return self._issue(card, Sale(pass_type, new_id(), made_at=self._clock.now()))
 
     def _issue(self, card: Card, sale: Sale) -> str:
         self._pending[card] = sale
@@ -105,40 +109,42 @@ class SalesTerminal:
         del self._pending[card]
         return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else "card-already-has-pass"
 
-    def _tell_holder(self, card: Card) -> str:
-        """Finish the sale by which the card has its pass, if its answer was lost; else say that it has one."""
-        now = time.monotonic()
-        self._pending = {card: sale for card, sale in self._pending.items() if now - sale.made_at < PENDING_S}
-        sale = self._pending.get(card)
-        return self._issue(card, sale) if sale else "card-already-has-pass"
+    def _pending_sale(self, card: Card) -> Sale | None:
+        """Return the sale by which the card may have its pass, if the answer was lost."""
+        now = self._clock.now()
+        self._pending = {known: sale for known, sale in self._pending.items() if now - sale.made_at < PENDING_S}
+        return self._pending.get(card)
 
-    def _wait_for_card(self, limit_s: float | None = None) -> Card:
+    def _wait_for_card(self, limit_s: float = inf) -> Card:
         """Wait for a fresh presentation, cut the running prompt short and return the card."""
-        end = time.monotonic() + limit_s if limit_s else None
+        deadline = self._clock.now() + limit_s
         while not (card := self._look()):
-            _raise_after(end)
-            time.sleep(POLL_INTERVAL_S)
+            self._pause(POLL_INTERVAL_S, deadline)
         self._speaker.stop()
         return card
 
     def _wait_for_button(self) -> PassType:
         """Wait for a press; meanwhile follow the card, so that a fresh presentation can be told later."""
-        self._buttons.forget()
-        end = time.monotonic() + CHOICE_S
+        self._buttons.reset()
+        deadline = self._clock.now() + CHOICE_S
         while not (pass_type := self._buttons.pressed()):
-            _raise_after(end)
             self._look()
-            time.sleep(BUTTON_INTERVAL_S)
+            self._pause(BUTTON_INTERVAL_S, deadline)
         return pass_type
 
     def _wait_for_reader(self) -> None:
         """Wait until the reader answers again; whoever presses a button meanwhile is told."""
-        self._buttons.forget()
+        self._buttons.reset()
         while self._reader.problem:
             self._poll()
             if self._buttons.pressed():
                 self._speaker.play("out-of-service")
-            time.sleep(BUTTON_INTERVAL_S)
+            self._clock.sleep(BUTTON_INTERVAL_S)
+
+    def _pause(self, seconds: float, deadline: float) -> None:
+        if self._clock.now() > deadline:
+            raise SaleTimedOut
+        self._clock.sleep(seconds)
 
     def _look(self) -> Card | None:
         card = self._poll()
@@ -151,8 +157,3 @@ class SalesTerminal:
         problem = self._reader.problem
         self._service_manager.report(problem or self._store.problem, is_alive=problem is None)
         return card
-
-
-def _raise_after(end: float | None) -> None:
-    if end is not None and time.monotonic() > end:
-        raise SaleTimedOut

@@ -1,20 +1,18 @@
 """What all tests share: a real server."""
 
-import sys
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import RPi.GPIO as GPIO
 from redis import Redis
 
-import simulator.virtual_pi
 from common.settings import PREFIX, Settings
 from simulator.server import Server, find_server
 from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
-
-STAND_INS = Path(simulator.virtual_pi.__file__).parent / "stand_ins"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,14 +61,13 @@ def environment(pi: VirtualPi, server: Server) -> dict[str, str]:
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
-    """A board in this process, for the modules that drive hardware: each test imports them anew."""
-    monkeypatch.syspath_prepend(STAND_INS)
+def board(monkeypatch: pytest.MonkeyPatch) -> Board:
+    """The board of this process, which the stand-ins drive, as after power-on."""
     monkeypatch.delenv("VIRTUAL_PI_SOCKET", raising=False)
     monkeypatch.delenv("VIRTUAL_PI_SPI_MICROSECONDS", raising=False)
-    _forget_hardware()
-    yield the_board()
-    _forget_hardware()
+    the_board.cache_clear()
+    importlib.reload(GPIO)  # forgets its mode and its channels
+    return the_board()
 
 
 @pytest.fixture
@@ -78,10 +75,3 @@ def clock(board: Board) -> FakeClock:
     """The time of the board in this process, and of what the test runs on it."""
     board.clock = FakeClock()
     return board.clock
-
-
-def _forget_hardware() -> None:
-    the_board.cache_clear()
-    for name in list(sys.modules):
-        if name.split(".")[0] in {"RPi", "spidev", "mfrc522"} or name == "common.mfrc522_driver":
-            del sys.modules[name]

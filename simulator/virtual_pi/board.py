@@ -34,12 +34,14 @@ class Board:
     """
 
     def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0, reset_pin: int = RESET_PIN) -> None:
-        """Connect to the station at this Unix socket and take over the state of its world."""
+        """Connect to the station at this Unix socket and take over the physical state around it."""
         self.clock = Clock()  # a test may put another in its place
         self.reader = Mfrc522(self._now)
         self._spi_transfer_s = spi_transfer_s
         self._reset_pin = reset_pin
         self._lock = threading.RLock()
+        self.trace: list[tuple[float, frozenset[int]]] = []
+        """The pins that were lit from each time on; kept only where no station keeps it."""
         self._outputs: dict[int, bool] = {}
         self._pulls = dict.fromkeys(PINS, Pull.NONE)
         self._pressed: frozenset[int] = frozenset()
@@ -65,6 +67,11 @@ class Board:
         """Tell whether the Pi drives this pin."""
         return pin in self._outputs
 
+    @property
+    def lit(self) -> frozenset[int]:
+        """The pins that the Pi drives high, the reader's reset line aside."""
+        return frozenset(pin for pin, level in self._outputs.items() if level and pin != self._reset_pin)
+
     def level(self, pin: int) -> bool:
         """Return the level of a pin, whoever drives it; one that nothing drives reads low."""
         driven = self._outputs.get(pin)
@@ -75,29 +82,37 @@ class Board:
     def drive(self, pin: int, level: bool) -> None:
         """Make a pin an output of this level."""
         with self._lock:
-            before = self._outputs.get(pin, False)
             self._outputs[pin] = level
-            self._output_changed(pin, before, level)
+            self._output_changed(pin)
 
     def release(self, pin: int, pull: Pull = Pull.NONE) -> None:
         """Make a pin an input."""
         with self._lock:
-            before = self._outputs.pop(pin, False)
+            self._outputs.pop(pin, None)
             self._pulls[pin] = pull
-            self._output_changed(pin, before, False)
+            self._output_changed(pin)
 
-    def _output_changed(self, pin: int, before: bool, level: bool) -> None:
+    def hold_down(self, buttons: Iterable[int]) -> None:
+        """Make these the pins whose buttons are held down."""
+        self._pressed = frozenset(buttons)
+
+    def _output_changed(self, pin: int) -> None:
         if pin == self._reset_pin:
             self.reader.set_nrstpd(self._outputs.get(pin, True))
-        elif level != before:
-            self._report("lit" if level else "dark", pin)
+        elif self._socket:
+            self._report("lit" if pin in self.lit else "dark", pin)
+        elif self.lit != (self.trace[-1][1] if self.trace else frozenset()):
+            self.trace.append((self.clock.now(), self.lit))
 
     def _connect(self, station: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(station)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(station)
+        self._socket = connection
         self._report("started", os.getpid())
         lines = self._socket.makefile("r", encoding="utf-8")
-        self._obey(json.loads(lines.readline()))
+        state = json.loads(lines.readline())
+        self._outputs = dict.fromkeys(state["lit"], True)  # the program before may have been killed
+        self._obey(state)
         threading.Thread(target=self._listen, args=(lines,), name="virtual Pi", daemon=True).start()
 
     def _listen(self, lines: Iterable[str]) -> None:
@@ -108,7 +123,7 @@ class Board:
     def _obey(self, message: dict[str, Any]) -> None:
         """Take over the physical state, or answer a request for the number of SPI transfers."""
         if "cards" in message:
-            self._pressed = frozenset(message["pressed"])
+            self.hold_down(message["pressed"])
             if message["floating_miso"] is None:
                 self.reader.plug_in()
             else:

@@ -1,29 +1,22 @@
 """The physical world around one virtual Pi: what hands do to it, and what eyes and ears get from it."""
 
-import contextlib
-import json
 import os
-import shutil
 import socket
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
 
+from simulator.virtual_pi import environment
 from simulator.virtual_pi.cards import AnyCard
+from simulator.virtual_pi.wires import Message, Wires, send
 
-_HERE = Path(__file__).resolve().parent
-_REPOSITORY = _HERE.parent.parent
 _LAST = 8
 
 
 class Kind(StrEnum):
-    """What can be observed; `what` in an observation is a BCM pin, a clip's name or a process id."""
+    """What can be observed."""
 
     LIT = "lit"
     DARK = "dark"
@@ -53,8 +46,8 @@ class Observation:
 class VirtualPi:
     """One Raspberry Pi's surroundings: cards, buttons, lamps, sounds. Any thread may use it.
 
-    What lies on the reader or is held down stays so when the program is started anew. When a program ends, however
-    it ends, its lamps are dark.
+    What lies on the reader, is held down or is lit stays so when a program ends, however it ends, and when the next
+    one is started.
 
     Args:
         listener: called with every observation, in order; it must not block.
@@ -66,17 +59,12 @@ class VirtualPi:
         self._cards: list[AnyCard] = []
         self._pressed: set[int] = set()
         self._floating_miso: int | None = None
-        self._boards: list[socket.socket] = []
-        self._lit: dict[socket.socket, set[int]] = {}
+        self._boards: dict[socket.socket, int] = {}
+        self._lit: set[int] = set()
         self._sounding: dict[socket.socket, Observation] = {}
         self._transfers: list[int] = []
         self._observations: list[Observation] = []
-        self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
-        self._address = str(self._folder / "station")
-        self._listening = socket.socket(socket.AF_UNIX)
-        self._listening.bind(self._address)
-        self._listening.listen()
-        threading.Thread(target=self._accept, name="station", daemon=True).start()
+        self._wires = Wires(self._receive, self._hang_up)
 
     def __enter__(self) -> "VirtualPi":
         return self
@@ -85,27 +73,12 @@ class VirtualPi:
         self.close()
 
     def close(self) -> None:
-        """Leave; programs that are connected go on without a world."""
-        with contextlib.suppress(OSError):
-            self._listening.shutdown(socket.SHUT_RDWR)
-        self._listening.close()
-        with self._changed:
-            for connection in self._boards:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Leave; programs that are connected go on with nothing around them."""
+        self._wires.close()
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment, by default this process's own, with all that makes a program run on this Pi."""
-        given = os.environ if base is None else base
-        python_path = [str(_HERE / "stand_ins"), str(_REPOSITORY), *_entries(given.get("PYTHONPATH"))]
-        return {
-            **given,
-            "PYTHONPATH": os.pathsep.join(python_path),
-            "PATH": os.pathsep.join([str(_HERE / "bin"), *_entries(given.get("PATH"))]),
-            "VIRTUAL_PI_SOCKET": self._address,
-            "VIRTUAL_PI_PYTHON": sys.executable,
-        }
+        return environment(self._wires.address, os.environ if base is None else base)
 
     # ------------------------------------------------------------------ hands
 
@@ -166,7 +139,7 @@ class VirtualPi:
     def lit(self) -> frozenset[int]:
         """The BCM numbers of the output pins that are high, the reader's reset line aside."""
         with self._changed:
-            return frozenset().union(*self._lit.values())
+            return frozenset(self._lit)
 
     @property
     def sounding(self) -> tuple[Observation, ...]:
@@ -204,7 +177,8 @@ class VirtualPi:
         """
         with self._changed:
             self._transfers.clear()
-            self._send_all({"request": "transfers"})
+            for board in self._boards:
+                send(board, {"request": "transfers"})
             if not self._changed.wait_for(lambda: bool(self._transfers), deadline_s):
                 raise TimeoutError(f"no answer within {deadline_s:g} s: {self!r}")
             return self._transfers[0]
@@ -222,81 +196,55 @@ class VirtualPi:
                 f" reader={'plugged in' if self._floating_miso is None else 'unplugged'} last: {last or 'nothing'}>"
             )
 
-    # ------------------------------------------------------------------ wires
+    # ------------------------------------------------------------------ programs
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                threading.Thread(target=self._serve, args=(connection,), name="virtual Pi", daemon=True).start()
+    def _receive(self, connection: socket.socket, message: Message) -> None:
+        kind = message.pop("kind")
+        with self._changed:
+            if kind == "transfers":
+                self._transfers.append(message["what"])
+            else:
+                self._take(connection, Observation(Kind(kind), **message))
+            self._changed.notify_all()
 
-    def _serve(self, connection: socket.socket) -> None:
-        process: int | str = ""
-        with connection, connection.makefile("r", encoding="utf-8") as lines:
-            with contextlib.suppress(OSError, ValueError):
-                for line in lines:
-                    message = json.loads(line)
-                    if message["kind"] == Kind.STARTED:
-                        process = message["what"]
-                    with self._changed:
-                        self._take(connection, message)
-                        self._changed.notify_all()
-            with self._changed:
-                self._hang_up(connection, process)
-                self._changed.notify_all()
-
-    def _take(self, connection: socket.socket, message: dict[str, Any]) -> None:
-        if message["kind"] == "transfers":
-            self._transfers.append(message["what"])
-            return
-        observation = Observation(Kind(message["kind"]), message["what"], message["at"], message.get("detail", ""))
+    def _take(self, connection: socket.socket, observation: Observation) -> None:
         match observation.kind, observation.what:
-            case Kind.STARTED, _:
-                self._boards.append(connection)
-                self._lit[connection] = set()
-                self._send(connection, self._state())
-            case Kind.LIT, int(pin):
-                self._lit[connection].add(pin)
-            case Kind.DARK, int(pin):
-                self._lit[connection].discard(pin)
-            case Kind.SOUND_BEGAN, str():
+            case Kind.STARTED, int(process):
+                self._boards[connection] = process
+                send(connection, self._state())
+            case Kind.LIT, int(pin) if pin not in self._lit:
+                self._lit.add(pin)
+            case Kind.DARK, int(pin) if pin in self._lit:
+                self._lit.discard(pin)
+            case Kind.SOUND_BEGAN, _:
                 self._sounding[connection] = observation
+            case _:
+                return  # driven to the level that it has
         self._observe(observation)
 
-    def _hang_up(self, connection: socket.socket, process: int | str) -> None:
-        """A process is gone: its pins are inputs again, its sound is over."""
-        now = time.monotonic()
-        for pin in sorted(self._lit.pop(connection, ())):
-            self._observe(Observation(Kind.DARK, pin, now))
-        if connection in self._sounding:
-            self._observe(Observation(Kind.SOUND_ENDED, self._sounding.pop(connection).what, now))
-        if connection in self._boards:
-            self._boards.remove(connection)
-            self._observe(Observation(Kind.GONE, process, now))
+    def _hang_up(self, connection: socket.socket) -> None:
+        """Note that a process is gone, and its sound with it; the lamps keep what it last drove them to."""
+        with self._changed:
+            now = time.monotonic()
+            if sound := self._sounding.pop(connection, None):
+                self._observe(Observation(Kind.SOUND_ENDED, sound.what, now))
+            if process := self._boards.pop(connection, None):
+                self._observe(Observation(Kind.GONE, process, now))
+            self._changed.notify_all()
 
     def _observe(self, observation: Observation) -> None:
         self._observations.append(observation)
         if self._listener:
             self._listener(observation)
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> Message:
         return {
             "cards": [str(card) for card in self._cards],
             "pressed": sorted(self._pressed),
             "floating_miso": self._floating_miso,
+            "lit": sorted(self._lit),
         }
 
     def _tell_all(self) -> None:
-        self._send_all(self._state())
-
-    def _send_all(self, message: dict[str, Any]) -> None:
-        for connection in self._boards:
-            self._send(connection, message)
-
-    def _send(self, connection: socket.socket, message: dict[str, Any]) -> None:
-        with contextlib.suppress(OSError):
-            connection.sendall(json.dumps(message).encode() + b"\n")
-
-
-def _entries(path: str | None) -> list[str]:
-    return path.split(os.pathsep) if path else []
+        for board in self._boards:
+            send(board, self._state())

@@ -1,338 +1,333 @@
-"""The gate as a process, on a virtual Pi, against a real server."""
+"""The gate in this process: on the virtual chip and a fake clock, against a real server."""
 
-import signal
-import time
+import logging
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from redis import Redis
 
+from common.card_reader import CardReader
+from common.cards import Card as ReadCard
 from common.keys import JOURNAL
-from simulator.server import Server
-from simulator.virtual_pi.cards import AnyCard, Phone
-from simulator.virtual_pi.station import Kind, VirtualPi
-from tests.processes import Program, wait_for
-from tests.rider import (
-    CARD,
-    GREEN,
-    RED,
-    SECOND_CARD,
-    SERIAL_NUMBER,
-    SEVEN_BYTE_CARD,
-    TEN_BYTE_CARD,
-    YELLOW,
-    expect_sound,
-    heard,
-    lift,
-    rest,
-    seen,
-    tap,
-    wait_for_lights,
-)
+from common.mfrc522_driver import Driver
+from common.rights import TO_USE
+from common.service_manager import ServiceManager
+from common.settings import Settings
+from entry_gate.gate import SAME_TAP_S, Gate
+from entry_gate.traffic_light import TrafficLight
+from simulator.server import free_port
+from simulator.virtual_pi.board import Board
+from simulator.virtual_pi.cards import Card, Phone
+from tests.fake_clock import FakeClock
+from tests.in_process import LossyStore, RecordingSpeaker, Rider, run, shown
+from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
-SAME_TAP_S = 2.0
+AT_FIRST = [(0.0, {RED, YELLOW}), (0.0, {RED})]
+FOUR_FLASHES = [
+    *[(1.5, set()), (2.0, {RED}), (2.5, set()), (3.0, {RED})],
+    *[(3.5, set()), (4.0, {RED}), (4.5, set()), (5.0, {RED})],
+]
+"""After a tap at 1.0, while the gate is closed."""
+
+READ_CARD = ReadCard(CARD.uid)
 
 
 @pytest.fixture
-def gate(environment: dict[str, str], pi: VirtualPi) -> Iterator[Program]:
-    with Program("entry_gate", environment=environment) as gate:
-        wait_for_lights(pi, RED)
-        yield gate
-        assert not [line for line in gate.errors if "Traceback" in line]
+def store(settings: Settings) -> Iterator[LossyStore]:
+    with closing(LossyStore(settings, needs=TO_USE)) as store:
+        store.has_pass("0")  # now it is connected
+        yield store
 
 
-def give_pass(redis: Redis, card: str = SERIAL_NUMBER, **fields: str) -> None:
-    redis.hset(card, mapping=fields or {"passType": "SINGLE_USE"})
+@pytest.fixture
+def speaker(board: Board, clock: FakeClock) -> RecordingSpeaker:
+    return RecordingSpeaker(board, clock)
+
+
+@pytest.fixture
+def rider(board: Board, clock: FakeClock) -> Rider:
+    return Rider(board, clock)
+
+
+@pytest.fixture
+def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[Gate]:
+    with closing(ServiceManager(clock)) as service_manager:
+        light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
+        yield Gate(reader, store, light, speaker, service_manager, clock)
+
+
+def serial_number(card: Card) -> str:
+    return ReadCard(card.uid).serial_number
+
+
+def put_pass(redis: Redis, card: Card = CARD, **fields: str) -> None:
+    redis.hset(serial_number(card), mapping=fields or {"passType": "SINGLE_USE"})
+
+
+def put_ten_trips(redis: Redis) -> None:
+    put_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
+
+
+def trips(redis: Redis) -> str | None:
+    return redis.hget(SERIAL_NUMBER, "tripsRemaining")
 
 
 def channels(redis: Redis) -> list[str]:
     return [fields["channel"] for _, fields in redis.xrange(JOURNAL)]
 
 
-@pytest.mark.usefixtures("gate")
 class TestGranted:
-    def test_single_use(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        assert pi.lit == {GREEN}
-        assert not redis.exists(SERIAL_NUMBER)
+    def test_green_for_5_s_and_the_sound(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        put_pass(redis)
+        rider.tap(1.0)
+        run(gate.run, clock, until=8.0)
+        assert shown(board) == [*AT_FIRST, (1.0, {GREEN}), (6.0, {RED})]
+        assert speaker.played == [(1.0, "access-granted")]
         assert channels(redis) == ["pass-used:SINGLE_USE"]
+        assert not redis.exists(SERIAL_NUMBER)
 
-    def test_ten_trip(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        tap(pi, "access-granted")
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
+    def test_the_light_comes_before_the_sound(
+        self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, rider: Rider, clock: FakeClock
+    ) -> None:
+        put_pass(redis)
+        rider.tap(1.0)
+        run(gate.run, clock, until=2.0)
+        assert speaker.lit == [{GREEN}]
 
-    def test_two_hour(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TWO_HOUR")
-        tap(pi, "access-granted")
+    def test_two_hours(self, gate: Gate, speaker: RecordingSpeaker, redis: Redis) -> None:
+        put_pass(redis, passType="TWO_HOUR")
+        gate.serve(READ_CARD)
+        assert speaker.clips == ["access-granted"]
         assert 7100 < redis.ttl(SERIAL_NUMBER) <= 7200
         assert channels(redis) == ["pass-activated:TWO_HOUR", "pass-used:TWO_HOUR"]
 
-    @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD])
-    def test_long_uids_count_whole(self, pi: VirtualPi, redis: Redis, card: AnyCard) -> None:
-        serial_number = str(int(str(card), 16))
-        give_pass(redis, serial_number)
-        tap(pi, "access-granted", card)
-        assert not redis.exists(serial_number)
+    @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
+    def test_long_uids_count_whole(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock, card: Card
+    ) -> None:
+        whole = str(int.from_bytes(card.uid))
+        redis.hset(whole, mapping={"passType": "SINGLE_USE"})
+        rider.tap(1.0, card)
+        run(gate.run, clock, until=2.0)
+        assert speaker.clips == ["access-granted"]
+        assert not redis.exists(whole)
 
-    def test_green_lasts_5_s_and_then_red(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        wait_for_lights(pi, RED)
-        (lit,), (dark,) = seen(pi, Kind.LIT, GREEN), seen(pi, Kind.DARK, GREEN)
-        assert 5.0 <= dark.at - lit.at < 5.5
-
-    def test_green_goes_on_with_the_next_rider(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        give_pass(redis, str(int(str(SEVEN_BYTE_CARD), 16)))
-        tap(pi, "access-granted")
-        tap(pi, "access-granted", SEVEN_BYTE_CARD)
-        wait_for_lights(pi, RED)
-        (lit,), (dark,) = seen(pi, Kind.LIT, GREEN), seen(pi, Kind.DARK, GREEN)
-        second = seen(pi, Kind.SOUND_BEGAN, "access-granted")[1]
-        assert second.at > lit.at
-        assert 4.8 < dark.at - second.at < 5.5
-
-    def test_light_comes_before_sound(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        assert seen(pi, Kind.LIT, GREEN)[0].at < seen(pi, Kind.SOUND_BEGAN, "access-granted")[0].at
-        assert seen(pi, Kind.DARK, RED)[0].at <= seen(pi, Kind.LIT, GREEN)[0].at
-
-    def test_sound_goes_to_the_output_of_the_setting(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        assert seen(pi, Kind.SOUND_BEGAN, "access-granted")[0].detail == "alsa"
+    def test_green_lasts_5_s_from_the_last_grant(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        put_pass(redis)
+        put_pass(redis, SEVEN_BYTE_CARD)
+        rider.tap(1.0)
+        rider.tap(3.0, SEVEN_BYTE_CARD)
+        run(gate.run, clock, until=10.0)
+        assert shown(board) == [*AT_FIRST, (1.0, {GREEN}), (8.0, {RED})]
+        assert speaker.played == [(1.0, "access-granted"), (3.0, "access-granted")]
 
 
-@pytest.mark.usefixtures("gate")
 class TestDenied:
-    def test_without_a_pass_red_flashes_four_times(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "access-denied")
-        pi.wait_for(lambda pi: len(seen(pi, Kind.LIT, RED)) == 5, 10)
-        lit = [observation.at for observation in seen(pi, Kind.LIT, RED)]
-        dark = [observation.at for observation in seen(pi, Kind.DARK, RED)]
-        assert len(dark) == 4
-        assert all(0.3 < on - off < 0.7 for off, on in zip(dark, lit[1:], strict=True))
-        assert not seen(pi, Kind.LIT, GREEN)
+    def test_red_flashes_four_times(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        run(gate.run, clock, until=8.0)
+        assert shown(board) == [*AT_FIRST, *FOUR_FLASHES]
+        assert speaker.played == [(1.0, "access-denied")]
         assert channels(redis) == ["pass-denied"]
 
-    def test_used_up(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="1")
-        tap(pi, "access-granted")
-        wait_for_lights(pi, RED)
-        tap(pi, "access-denied")
+    def test_used_up(self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock) -> None:
+        put_pass(redis, passType="TEN_TRIP", tripsRemaining="1")
+        for _ in range(2):
+            gate.serve(READ_CARD)
+            clock.sleep(SAME_TAP_S)
+        assert speaker.clips == ["access-granted", "access-denied"]
 
     @pytest.mark.parametrize(
         "fields", [{"passType": "\x1b[2J"}, {"passType": "TEN_TRIP", "tripsRemaining": "many"}], ids=str
     )
-    def test_garbage_in_the_hash(self, pi: VirtualPi, redis: Redis, fields: dict[str, str]) -> None:
-        give_pass(redis, SERIAL_NUMBER, **fields)
-        tap(pi, "access-denied")
+    def test_garbage_in_the_hash_is_left_as_it_is(
+        self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, fields: dict[str, str]
+    ) -> None:
+        put_pass(redis, **fields)
+        gate.serve(READ_CARD)
+        assert speaker.clips == ["access-denied"]
         assert redis.hgetall(SERIAL_NUMBER) == fields
 
-    def test_key_of_another_type(self, pi: VirtualPi, redis: Redis) -> None:
+    def test_a_key_of_another_type(self, gate: Gate, speaker: RecordingSpeaker, redis: Redis) -> None:
         redis.set(SERIAL_NUMBER, "x")
-        tap(pi, "access-denied")
+        gate.serve(READ_CARD)
+        assert speaker.clips == ["access-denied"]
 
-    def test_the_next_card_is_read_meanwhile(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-denied", SECOND_CARD)
-        tap(pi, "access-granted")
-        assert pi.lit == {GREEN}
-        assert len(seen(pi, Kind.DARK, RED)) <= 4
+    def test_a_phone_holds_no_pass(self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock) -> None:
+        rider.tap(1.0, Phone())
+        run(gate.run, clock, until=2.0)
+        assert speaker.clips == ["access-denied"]
 
-    def test_green_ends_for_a_rider_who_is_denied(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        tap(pi, "access-denied", SECOND_CARD)
-        assert GREEN not in pi.lit
+    def test_the_next_rider_is_let_in_meanwhile(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        put_pass(redis)
+        rider.tap(1.0, SECOND_CARD)
+        rider.tap(2.2)
+        run(gate.run, clock, until=8.0)
+        assert shown(board) == [*AT_FIRST, *FOUR_FLASHES[:2], (2.2, {GREEN}), (7.2, {RED})]
+        assert speaker.played == [(1.0, "access-denied"), (2.2, "access-granted")]
 
-    def test_a_phone_holds_no_pass(self, pi: VirtualPi) -> None:
-        tap(pi, "access-denied", Phone())
+    def test_green_ends_for_a_rider_who_is_denied(
+        self, gate: Gate, rider: Rider, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        put_pass(redis, SECOND_CARD)
+        rider.tap(0.2, SECOND_CARD)
+        rider.tap(1.0)
+        run(gate.run, clock, until=8.0)
+        assert shown(board) == [*AT_FIRST, (0.2, {GREEN}), (1.0, {RED}), *FOUR_FLASHES]
 
 
-@pytest.mark.usefixtures("gate")
 class TestPresentation:
-    def test_a_card_resting_10_s_is_one_tap(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        with expect_sound(pi, "access-granted"):
-            pi.lay(CARD)
-        time.sleep(10)
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
-        assert heard(pi) == ["access-granted"]
+    def test_a_card_that_rests_is_one_tap(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_ten_trips(redis)
+        rider.lay(1.0, CARD)
+        run(gate.run, clock, until=11.0)
+        assert trips(redis) == "9"
+        assert speaker.played == [(1.0, "access-granted")]
 
-    def test_a_card_lifted_and_laid_again_is_two(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        tap(pi, "access-granted")
-        time.sleep(SAME_TAP_S)
-        tap(pi, "access-granted")
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "8"
+    def test_the_same_card_within_2_s_is_the_same_tap(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_ten_trips(redis)
+        for at in (1.0, 2.8, 5.0):
+            rider.tap(at)
+        rider.tap(3.5, SECOND_CARD)
+        run(gate.run, clock, until=6.0)
+        assert trips(redis) == "8"
+        assert speaker.played == [(1.0, "access-granted"), (3.5, "access-denied"), (5.0, "access-granted")]
 
-    def test_the_same_card_within_2_s_is_the_same_tap(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        tap(pi, "access-granted")
-        pi.lay(CARD)
-        lift(pi)
-        tap(pi, "access-denied", SECOND_CARD)
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
-        assert heard(pi) == ["access-granted", "access-denied"]
+    @pytest.mark.parametrize(("later_s", "left"), [(1.9, "9"), (2.0, "8")])
+    def test_the_same_tap_ends_2_s_after_its_answer(
+        self, gate: Gate, redis: Redis, clock: FakeClock, later_s: float, left: str
+    ) -> None:
+        put_ten_trips(redis)
+        gate.serve(READ_CARD)
+        clock.sleep(later_s)
+        gate.serve(READ_CARD)
+        assert trips(redis) == left
 
-    def test_two_cards_at_once_are_no_card(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        pi.lay(CARD, SECOND_CARD, SEVEN_BYTE_CARD)
-        rest(pi)
-        assert heard(pi) == []
+    def test_two_cards_at_once_are_no_card(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_pass(redis)
+        rider.lay(1.0, CARD, SECOND_CARD, SEVEN_BYTE_CARD)
+        run(gate.run, clock, until=3.0)
+        assert speaker.played == []
         assert redis.exists(SERIAL_NUMBER)
 
-    def test_of_two_cards_the_one_that_stays_is_read(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis)
-        pi.lay(CARD, SECOND_CARD)
-        rest(pi)
-        with expect_sound(pi, "access-granted"):
-            pi.lift(SECOND_CARD)
-
-    def test_a_second_card_beside_a_resting_one_makes_no_second_tap(self, pi: VirtualPi, redis: Redis) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        with expect_sound(pi, "access-granted"):
-            pi.lay(CARD)
-        pi.lay(SECOND_CARD)
-        time.sleep(SAME_TAP_S)
-        lift(pi, SECOND_CARD)
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
-        assert heard(pi) == ["access-granted"]
-
-    def test_a_card_that_lies_there_from_the_start_is_no_tap(
-        self, pi: VirtualPi, redis: Redis, gate: Program, environment: dict[str, str]
+    def test_of_two_cards_the_one_that_stays_is_read(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        give_pass(redis)
-        gate.process.kill()
-        wait_for_lights(pi)
-        pi.lay(CARD)
-        with Program("entry_gate", environment=environment):
-            wait_for_lights(pi, RED)
-            lift(pi)
-            assert redis.exists(SERIAL_NUMBER)
-            tap(pi, "access-granted")
+        put_pass(redis)
+        rider.lay(1.0, CARD, SECOND_CARD)
+        rider.lift(2.0, SECOND_CARD)
+        run(gate.run, clock, until=3.0)
+        assert speaker.played == [(2.0, "access-granted")]
+
+    def test_a_second_card_beside_a_resting_one_makes_no_second_tap(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_ten_trips(redis)
+        rider.lay(1.0, CARD)
+        rider.tap(1.5, SECOND_CARD, hold_s=SAME_TAP_S)
+        run(gate.run, clock, until=5.0)
+        assert trips(redis) == "9"
+        assert speaker.clips == ["access-granted"]
+
+    def test_a_card_that_rests_while_the_reader_fails_is_one_tap(
+        self, gate: Gate, rider: Rider, board: Board, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_ten_trips(redis)
+        rider.lay(1.0, CARD)
+        clock.at(2.0, board.reader.unplug)
+        clock.at(4.0, board.reader.plug_in)
+        run(gate.run, clock, until=7.0)
+        assert trips(redis) == "9"
+
+
+class TestUnanswered:
+    def test_no_green_though_redis_has_taken_the_tap(
+        self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        store.loses_answers = True
+        rider.tap(1.0)
+        run(gate.run, clock, until=4.0)
+        assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.0, {RED})]
+        assert speaker.played == [(1.0, "out-of-service")]
+
+    def test_a_pending_tap_is_asked_again_under_its_id_and_costs_one_trip(
+        self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        put_ten_trips(redis)
+        store.loses_answers = True
+        rider.tap(1.0)
+        rider.tap(2.0)
+        rider.tap(3.0, SECOND_CARD)
+        clock.at(4.0, lambda: setattr(store, "loses_answers", False))
+        rider.tap(5.0)
+        run(gate.run, clock, until=6.0)
+        assert speaker.clips == ["out-of-service", "out-of-service", "out-of-service", "access-granted"]
+        assert trips(redis) == "9"
+
+    @pytest.mark.parametrize(("later_s", "left"), [(59.0, "9"), (60.0, "8")])
+    def test_a_tap_is_pending_for_a_minute(
+        self, gate: Gate, store: LossyStore, redis: Redis, clock: FakeClock, later_s: float, left: str
+    ) -> None:
+        put_ten_trips(redis)
+        store.loses_answers = True
+        gate.serve(READ_CARD)
+        clock.sleep(later_s)
+        gate.serve(READ_CARD)
+        assert trips(redis) == left
+
+    def test_the_log_says_why(self, gate: Gate, store: LossyStore, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        gate.serve(ReadCard(SECOND_CARD.uid))
+        store.loses_answers = True
+        gate.serve(READ_CARD)
+        assert caplog.messages[-2:] == [
+            f"card {serial_number(SECOND_CARD)}: no-pass",
+            f"card {SERIAL_NUMBER}: no answer, no entry: the answer was lost",
+        ]
 
 
 class TestOutOfService:
-    def test_without_redis_at_start_until_it_comes(
-        self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
+    def test_a_broken_reader_until_it_answers_again(
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, board: Board, clock: FakeClock
     ) -> None:
-        server = Server(server_program, tmp_path)
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": str(server.port)}
-        with Program("entry_gate", environment=environment) as gate:
-            wait_for_lights(pi, RED, YELLOW)
-            gate.wait_for_error(f"no connection to Redis at 127.0.0.1:{server.port}")
-            tap(pi, "out-of-service")
-            assert pi.lit == {RED, YELLOW}
-            with server:
-                wait_for_lights(pi, RED)
-            wait_for_lights(pi, RED, YELLOW)
-            assert gate.stop() == 0
-            assert not [line for line in gate.errors if "Traceback" in line]
+        put_pass(redis)
+        clock.at(1.0, board.reader.unplug)
+        clock.at(3.0, board.reader.plug_in)
+        rider.tap(4.0)
+        run(gate.run, clock, until=5.0)
+        assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.1, {RED}), (4.0, {GREEN})]
+        assert speaker.clips == ["access-granted"]
 
-    def test_wrong_password(self, pi: VirtualPi, environment: dict[str, str]) -> None:
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PASSWORD": "wrong"}
-        with Program("entry_gate", environment=environment) as gate:
-            wait_for_lights(pi, RED, YELLOW)
-            gate.wait_for_error("refuses the login: check TRANSIT_PASS_DEMO_REDIS_USERNAME")
-
-    def test_missing_rights_are_named_at_start(self, pi: VirtualPi, redis: Redis, environment: dict[str, str]) -> None:
-        redis.execute_command(
-            "ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "+@all", "-del", "&pass-used:*"
-        )
-        environment |= {
-            "TRANSIT_PASS_DEMO_REDIS_USERNAME": "device",
-            "TRANSIT_PASS_DEMO_REDIS_PASSWORD": "secret",
-        }
-        try:
-            with Program("entry_gate", environment=environment) as gate:
-                wait_for_lights(pi, RED, YELLOW)
-                line = gate.wait_for_error("missing are")
-                assert "DEL 1, PUBLISH pass-activated:TWO_HOUR, PUBLISH pass-denied" in line
-                redis.execute_command("ACL", "SETUSER", "device", "+@all", "allchannels")
-                wait_for_lights(pi, RED)
-        finally:
-            redis.execute_command("ACL", "DELUSER", "device")
-
-    def test_a_pending_tap_is_resumed_with_its_id(
-        self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
+    def test_without_redis(
+        self,
+        settings: Settings,
+        board: Board,
+        clock: FakeClock,
+        rider: Rider,
+        speaker: RecordingSpeaker,
     ) -> None:
-        server = Server(server_program, tmp_path, "--appendonly", "yes")
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": str(server.port)}
-        with server, server.client() as redis, Program("entry_gate", environment=environment):
-            wait_for_lights(pi, RED)
-            give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-            server.suspend()
-            tap(pi, "out-of-service")
-            assert pi.lit == {RED, YELLOW}
-            tap(pi, "out-of-service", SECOND_CARD)
-            server.resume()
-            wait_for_lights(pi, RED)
-            tap(pi, "access-granted")
-            assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
-
-    def test_a_broken_reader(self, pi: VirtualPi, redis: Redis, gate: Program) -> None:
-        pi.unplug_reader()
-        wait_for_lights(pi, RED, YELLOW)
-        gate.wait_for_error("the card reader does not answer")
-        pi.plug_in_reader()
-        wait_for_lights(pi, RED)
-        give_pass(redis)
-        tap(pi, "access-granted")
-
-    def test_a_card_that_rests_while_the_reader_fails_is_one_tap(
-        self, pi: VirtualPi, redis: Redis, gate: Program
-    ) -> None:
-        give_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
-        with expect_sound(pi, "access-granted"):
-            pi.lay(CARD)
-        pi.unplug_reader()
-        gate.wait_for_error("the card reader does not answer")
-        pi.plug_in_reader()
-        gate.wait_for_error("the card reader answers again")
-        lift(pi)
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9"
-
-
-class TestEnd:
-    @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-    def test_all_lights_off(self, pi: VirtualPi, redis: Redis, gate: Program, with_signal: signal.Signals) -> None:
-        give_pass(redis)
-        tap(pi, "access-granted")
-        assert gate.stop(with_signal) == 0
-        pi.wait_for(lambda pi: not pi.running, 10)
-        kinds = [observation.kind for observation in pi.observations]
-        assert max(i for i, kind in enumerate(kinds) if kind == Kind.DARK) < kinds.index(Kind.GONE)
-        assert pi.lit == set()
-
-
-class TestSoundTrouble:
-    def test_no_player(self, pi: VirtualPi, redis: Redis, environment: dict[str, str]) -> None:
-        with Program("entry_gate", environment={**environment, "PATH": "/nonexistent"}) as gate:
-            gate.wait_for_error("there will be no sound: no mpg123 on PATH")
-            wait_for_lights(pi, RED)
-            give_pass(redis)
-            pi.lay(CARD)
-            wait_for_lights(pi, GREEN)
-
-    def test_a_player_that_fails_is_logged_once(
-        self, pi: VirtualPi, redis: Redis, environment: dict[str, str], tmp_path: Path
-    ) -> None:
-        player = tmp_path / "mpg123"
-        player.write_text("#!/bin/sh\nprintf 'no such \\033[31mdevice\\n' >&2; exit 1\n")
-        player.chmod(0o755)
-        environment |= {"PATH": f"{tmp_path}:{environment['PATH']}"}
-        with Program("entry_gate", environment=environment) as gate:
-            wait_for_lights(pi, RED)
-            for card in (CARD, SECOND_CARD):
-                pi.lay(card)
-                wait_for(lambda: len(seen(pi, Kind.DARK, RED)) >= 1)
-                lift(pi, card)
-            gate.wait_for_error(r"the player failed: no such \x1b[31mdevice")
-            gate.stop()
-            assert sum("player failed" in line for line in gate.errors) == 1
+        with (
+            closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_USE)) as store,
+            closing(ServiceManager(clock)) as service_manager,
+        ):
+            light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
+            rider.tap(1.0)
+            run(Gate(reader, store, light, speaker, service_manager, clock).run, clock, until=4.0)
+        assert shown(board) == [(0.0, {RED, YELLOW})]
+        assert speaker.played == [(1.0, "out-of-service")]

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,12 +19,6 @@ FRAME_MPEG2 = b"\xff\xf3\x28\xc0" + bytes(68)
 # MPEG 1 layer III, 64 kbit/s, 44.1 kHz, padded: 209 bytes
 FRAME_PADDED = b"\xff\xfb\x52\xc0" + bytes(205)
 ID3 = b"ID3\x04\x00\x00\x00\x00\x01\x00" + b"\xff\xfb\x14\xc0" * 32
-
-
-@pytest.fixture
-def pi() -> Iterator[VirtualPi]:
-    with VirtualPi() as pi:
-        yield pi
 
 
 def start(pi: VirtualPi, *arguments: str) -> "subprocess.Popen[str]":
@@ -57,6 +50,7 @@ def test_duration(data: bytes, seconds: float) -> None:
     assert duration_s(data) == pytest.approx(seconds)
 
 
+@pytest.mark.process
 def test_a_clip_sounds_as_long_as_it_is(pi: VirtualPi, tmp_path: Path) -> None:
     player = start(pi, "-q", "-o", "alsa", "--", clip(tmp_path, "access granted", FRAME * 10))
     assert player.wait(SOON_S) == 0
@@ -68,6 +62,7 @@ def test_a_clip_sounds_as_long_as_it_is(pi: VirtualPi, tmp_path: Path) -> None:
     assert not pi.sounding
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_at_once_when_told(pi: VirtualPi, tmp_path: Path, end: signal.Signals) -> None:
     player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
@@ -77,6 +72,7 @@ def test_it_ends_at_once_when_told(pi: VirtualPi, tmp_path: Path, end: signal.Si
     pi.wait_for(lambda pi: not pi.sounding, SOON_S)
 
 
+@pytest.mark.process
 def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
     player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
     pi.wait_for(lambda pi: [sound.what for sound in pi.sounding] == ["buzzer"], SOON_S)
@@ -85,12 +81,14 @@ def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
     pi.wait_for(lambda pi: not pi.sounding, SOON_S)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("data", [b"", os.urandom(40).replace(b"\xff", b"\x00") * 100])
 def test_junk_ends_at_once(pi: VirtualPi, tmp_path: Path, data: bytes) -> None:
     assert start(pi, "-q", clip(tmp_path, "junk", data)).wait(SOON_S) == 0
     assert pi.observations == ()
 
 
+@pytest.mark.process
 def test_a_missing_file(pi: VirtualPi, tmp_path: Path) -> None:
     player = start(pi, "-q", "-o", "alsa", str(tmp_path / "missing.mp3"))
     _, errors = player.communicate(timeout=SOON_S)
@@ -98,6 +96,7 @@ def test_a_missing_file(pi: VirtualPi, tmp_path: Path) -> None:
     assert "missing.mp3" in errors
 
 
+@pytest.mark.process
 def test_without_a_station_it_plays_all_the_same(tmp_path: Path) -> None:
     with VirtualPi() as pi:
         environment = pi.environment()

@@ -1,4 +1,4 @@
-"""A whole virtual Pi: a program in a process of its own, and the world around it."""
+"""A whole virtual Pi: a program in a process of its own, and the surroundings of it."""
 
 import os
 import subprocess
@@ -14,15 +14,11 @@ from simulator.virtual_pi.cards import Card, Phone
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 from tests.simulator.card_lamp import BUTTON, BUTTON_LAMP, CARD_LAMP, FAULT_LAMP
 
+pytestmark = pytest.mark.process
+
 SOON_S = 10.0
 CARD = Card(bytes.fromhex("0a1b2c3d"))
 PROGRAM = Path(__file__).with_name("card_lamp.py")
-
-
-@pytest.fixture
-def pi() -> Iterator[VirtualPi]:
-    with VirtualPi() as pi:
-        yield pi
 
 
 @pytest.fixture
@@ -35,6 +31,13 @@ def program(pi: VirtualPi) -> Iterator["subprocess.Popen[bytes]"]:
 
 def start(pi: VirtualPi) -> "subprocess.Popen[bytes]":
     return subprocess.Popen([sys.executable, PROGRAM], env=pi.environment())
+
+
+def run_gpio(pi: VirtualPi, code: str) -> None:
+    """Run a program that ends without cleaning up."""
+    code = f"import RPi.GPIO as GPIO; GPIO.setmode(GPIO.BCM); {code}"
+    subprocess.run([sys.executable, "-c", code], env=pi.environment(), check=True, timeout=SOON_S)
+    pi.wait_for(lambda pi: not pi.running and pi.observations[-1].kind is Kind.GONE, SOON_S)
 
 
 def wait_until_lit(pi: VirtualPi, *pins: int) -> None:
@@ -105,7 +108,7 @@ class TestEyes:
 
 
 class TestProcesses:
-    def test_the_world_stays_when_the_program_starts_anew(
+    def test_the_surroundings_outlast_a_program_that_is_killed(
         self, pi: VirtualPi, program: "subprocess.Popen[bytes]"
     ) -> None:
         pi.lay(CARD)
@@ -113,13 +116,24 @@ class TestProcesses:
         wait_until_lit(pi, CARD_LAMP, BUTTON_LAMP)
         program.kill()
         program.wait()
-        wait_until_lit(pi)
         pi.wait_for(lambda pi: not pi.running, SOON_S)
-        assert pi.observations[-1].kind is Kind.GONE
-        assert pi.observations[-1].what == program.pid
+        assert (pi.observations[-1].kind, pi.observations[-1].what) == (Kind.GONE, program.pid)
+        assert pi.lit == {CARD_LAMP, BUTTON_LAMP}
         with start(pi) as second:
+            wait_until_lit(pi)  # it begins with its lamps low, and then looks
             wait_until_lit(pi, CARD_LAMP, BUTTON_LAMP)
             second.kill()
+
+    def test_a_pin_that_is_set_up_without_a_level_keeps_its_own(self, pi: VirtualPi) -> None:
+        run_gpio(pi, "GPIO.setup([19, 26], GPIO.OUT); GPIO.output(26, 1)")
+        assert pi.lit == {26}
+        run_gpio(pi, "GPIO.setup([19, 26], GPIO.OUT); GPIO.output(19, GPIO.input(26))")
+        assert pi.lit == {19, 26}
+        assert [each.what for each in pi.observations if each.kind is Kind.LIT] == [26, 19]
+
+    def test_a_pin_that_is_released_is_dark(self, pi: VirtualPi) -> None:
+        run_gpio(pi, "GPIO.setup([19, 26], GPIO.OUT, initial=1); GPIO.cleanup(19)")
+        assert pi.lit == {26}
 
     def test_the_program_outlives_the_station(self, tmp_path: Path) -> None:
         code = (
@@ -160,4 +174,4 @@ def test_a_listener_hears_every_observation() -> None:
             process.kill()
         assert gone.wait(SOON_S)
         assert tuple(heard) == pi.observations
-        assert [each.kind for each in heard] == [Kind.STARTED, Kind.LIT, Kind.DARK, Kind.GONE]
+        assert [each.kind for each in heard] == [Kind.STARTED, Kind.LIT, Kind.GONE]

@@ -1,0 +1,64 @@
+"""The wires between a virtual Pi's surroundings and the programs on it: lines of JSON on a Unix socket."""
+
+import contextlib
+import json
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Message = dict[str, Any]
+
+
+class Wires:
+    """Listens at a Unix socket, to any number of programs, each in a thread of its own.
+
+    Args:
+        receive: called with every message and the connection that it came by.
+        hang_up: called when a connection has ended, in whatever way.
+    """
+
+    def __init__(
+        self, receive: Callable[[socket.socket, Message], None], hang_up: Callable[[socket.socket], None]
+    ) -> None:
+        self._receive = receive
+        self._hang_up = hang_up
+        self._connections: set[socket.socket] = set()
+        self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
+        self.address = str(self._folder / "station")
+        self._listening = socket.socket(socket.AF_UNIX)
+        self._listening.bind(self.address)
+        self._listening.listen()
+        threading.Thread(target=self._accept, name="station", daemon=True).start()
+
+    def close(self) -> None:
+        """End all connections."""
+        for each in (self._listening, *self._connections):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+        self._listening.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                self._connections.add(connection)
+                threading.Thread(target=self._listen, args=(connection,), name="virtual Pi", daemon=True).start()
+
+    def _listen(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("r", encoding="utf-8") as lines:
+            with contextlib.suppress(OSError, ValueError):
+                for line in lines:
+                    self._receive(connection, json.loads(line))
+            self._connections.discard(connection)
+            self._hang_up(connection)
+
+
+def send(connection: socket.socket, message: Message) -> None:
+    """Send a message; a program that has just ended does not get it."""
+    with contextlib.suppress(OSError):
+        connection.sendall(json.dumps(message).encode() + b"\n")

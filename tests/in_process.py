@@ -1,0 +1,116 @@
+"""A device in this process, on a fake clock: what a rider does, sees and hears."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from math import floor
+from typing import TypeVar
+
+from common.audio import Speaker
+from common.pass_store import PassStore
+from common.passes import PassType, SaleOutcome, UseOutcome
+from common.redis_link import Unavailable
+from simulator.virtual_pi.board import Board
+from simulator.virtual_pi.cards import AnyCard
+from tests.fake_clock import FakeClock
+from tests.rider import CARD
+
+_Outcome = TypeVar("_Outcome")
+
+
+class Over(Exception):  # noqa: N818  # an end, not a fault
+    """The time of a test is over."""
+
+
+def run(program: Callable[[], None], clock: FakeClock, until: float) -> None:
+    """Run a program that loops for ever until a time of the clock."""
+
+    def end() -> None:
+        raise Over
+
+    clock.at(until, end)
+    with suppress(Over):
+        program()
+
+
+def tenths(seconds: float) -> float:
+    """Round down to tenths: a device that looks every 35 ms shows and sounds what is due a little later."""
+    return floor(seconds * 10) / 10
+
+
+def shown(board: Board) -> list[tuple[float, set[int]]]:
+    """What the lamps showed, each from its tenth of a second on; what lasted no time at all is left out."""
+    later = [at for at, _ in board.trace[1:]] + [float("inf")]
+    return [(tenths(at), set(lit)) for (at, lit), end in zip(board.trace, later, strict=True) if at < end]
+
+
+class Rider:
+    """A rider's hands, which act at planned times."""
+
+    def __init__(self, board: Board, clock: FakeClock) -> None:
+        self._board = board
+        self._clock = clock
+        self._cards: list[AnyCard] = []
+        self._buttons: list[int] = []
+
+    def tap(self, at: float, card: AnyCard = CARD, hold_s: float = 0.3) -> None:
+        self.lay(at, card)
+        self.lift(at + hold_s, card)
+
+    def lay(self, at: float, *cards: AnyCard) -> None:
+        self._plan(at, lambda: self._cards.extend(cards))
+
+    def lift(self, at: float, card: AnyCard = CARD) -> None:
+        self._plan(at, lambda: self._cards.remove(card))
+
+    def press(self, at: float, *buttons: int, hold_s: float = 0.2) -> None:
+        """Press buttons at the same moment and let go of them."""
+        self._plan(at, lambda: self._buttons.extend(buttons))
+        for button in buttons:
+            self._plan(at + hold_s, lambda button=button: self._buttons.remove(button))  # type: ignore[misc]
+
+    def _plan(self, at: float, act: Callable[[], None]) -> None:
+        def action() -> None:
+            act()
+            self._board.reader.place(self._cards)
+            self._board.hold_down(self._buttons)
+
+        self._clock.at(at, action)
+
+
+class RecordingSpeaker(Speaker):
+    """A speaker without a player, which keeps what it was told, and what the lamps showed at that time."""
+
+    def __init__(self, board: Board, clock: FakeClock) -> None:
+        self._board = board
+        self._clock = clock
+        self.played: list[tuple[float, str]] = []
+        self.stopped: list[float] = []
+        self.lit: list[frozenset[int]] = []
+
+    @property
+    def clips(self) -> list[str]:
+        return [clip for _, clip in self.played]
+
+    def play(self, clip: str) -> None:
+        self.played.append((tenths(self._clock.now()), clip))
+        self.lit.append(self._board.lit)
+
+    def stop(self) -> None:
+        self.stopped.append(tenths(self._clock.now()))
+
+
+class LossyStore(PassStore):
+    """The store, whose answers can be lost: Redis has then done what it was asked."""
+
+    loses_answers = False
+
+    def use(self, card: str, tap_id: str) -> UseOutcome:
+        return self._lose(super().use(card, tap_id))
+
+    def issue(self, card: str, pass_type: PassType, sale_id: str) -> SaleOutcome:
+        return self._lose(super().issue(card, pass_type, sale_id))
+
+    def _lose(self, outcome: _Outcome) -> _Outcome:
+        if self.loses_answers:
+            raise Unavailable("the answer was lost")
+        return outcome
