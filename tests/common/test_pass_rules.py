@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 from redis import Redis
 
-from common.keys import JOURNAL
 from common.pass_store import RECEIPT_LIFETIME_S, PassStore, new_id
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
+from tests.journal import entries
 
 CARDS = ["43405556992", "11", "1302123111085380"]
 DEVICES = ["gate-1", "gate-2", "gate-3"]
@@ -151,8 +151,7 @@ def test_passes_keep_to_the_model(redis: Redis, settings: Settings) -> None:
 
         @invariant()
         def journal_holds_each_event_once_in_order(self) -> None:
-            entries = redis.xrange(JOURNAL)
-            assert [fields["channel"] for _, fields in entries] == self.model.channels
+            assert [entry.channel for entry in entries(redis)] == self.model.channels
 
     try:
         run_state_machine_as_test(PassesMachine, settings=THOROUGH)

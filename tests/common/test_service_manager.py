@@ -70,7 +70,10 @@ def test_ready_in_service_and_alive(module: str, systemd: Systemd, environment: 
 def test_ready_and_alive_without_redis(module: str, systemd: Systemd, environment: dict[str, str]) -> None:
     environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": "1"}
     with Program(module, environment=environment | systemd.environment):
-        systemd.wait_for("STATUS=out of service: no connection to Redis at 127.0.0.1:1 (Connection refused): check the address and the network")
+        systemd.wait_for(
+            "STATUS=out of service: no connection to Redis at 127.0.0.1:1 (Connection refused): "
+            "check the address and the network"
+        )
         systemd.wait_for("WATCHDOG=1", more_than=1)
         assert systemd.told[0] == "READY=1"
 

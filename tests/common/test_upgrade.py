@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.keys import JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
+from tests.journal import entries
 from tests.processes import REPOSITORY, Program, wait_for
 
 VERSION_1_0_0 = "f53e092701f60f486cbe6e97cec79a09e8ad57e7"
@@ -98,7 +98,7 @@ def test_devices_use_each_others_passes(devices: dict[str, Device], redis: Redis
 def test_the_journals_ids_rise(devices: dict[str, Device], redis: Redis) -> None:
     for _ in range(20):
         assert {device(f"use {CARD}") for device in devices.values()} == {"no-pass"}
-    ids = [tuple(map(int, id_.split("-"))) for id_, _ in redis.xrange(JOURNAL)]
+    ids = [tuple(map(int, entry.id.split("-"))) for entry in entries(redis)]
     assert len(ids) == 40
     assert ids == sorted(set(ids))
 
