@@ -1,17 +1,20 @@
-"""What systemd is told, by programs as processes on a virtual Pi and a socket in systemd's place."""
+"""What systemd is told, with a socket in its place: by the module itself, and by programs on a virtual Pi."""
 
 import os
 import signal
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from redis import Redis
 
+from common.service_manager import ServiceManager
 from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
+from tests.fake_clock import FakeClock
 from tests.processes import Program, wait_for
 from tests.rider import CARD, GREEN, RED, seen, tap, wait_for_lights
 
@@ -56,6 +59,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     systemd.close()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["entry_gate", "sales_terminal", "system_monitor"])
 def test_ready_in_service_and_alive(module: str, systemd: Systemd, environment: dict[str, str]) -> None:
     with Program(module, environment=environment | systemd.environment) as program:
@@ -66,6 +70,7 @@ def test_ready_in_service_and_alive(module: str, systemd: Systemd, environment: 
         assert program.stop() == 0
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["entry_gate", "sales_terminal", "system_monitor"])
 def test_ready_and_alive_without_redis(module: str, systemd: Systemd, environment: dict[str, str]) -> None:
     environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": "1"}
@@ -78,6 +83,7 @@ def test_ready_and_alive_without_redis(module: str, systemd: Systemd, environmen
         assert systemd.told[0] == "READY=1"
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("module", ["entry_gate", "sales_terminal"])
 def test_a_reader_without_wires_stops_the_watchdog(
     module: str, systemd: Systemd, pi: VirtualPi, environment: dict[str, str]
@@ -94,6 +100,7 @@ def test_a_reader_without_wires_stops_the_watchdog(
         systemd.wait_for("WATCHDOG=1", more_than=signs)
 
 
+@pytest.mark.process
 def test_a_hung_reader_stops_the_watchdog(systemd: Systemd, environment: dict[str, str], tmp_path: Path) -> None:
     hangs = tmp_path / "hangs"
     environment |= {"SPI_HANGS": str(hangs), "PYTHONPATH": os.pathsep.join([str(STUCK), environment["PYTHONPATH"]])}
@@ -108,6 +115,7 @@ def test_a_hung_reader_stops_the_watchdog(systemd: Systemd, environment: dict[st
 
 
 @pytest.mark.parametrize("trouble", ["none", "server"])
+@pytest.mark.process
 def test_sigterm_puts_the_lights_out_within_a_second(
     trouble: str, pi: VirtualPi, server: Server, redis: Redis, environment: dict[str, str]
 ) -> None:
@@ -129,3 +137,31 @@ def test_sigterm_puts_the_lights_out_within_a_second(
             assert gate.end() == 0
         finally:
             server.resume()
+
+
+def test_what_is_sent_and_when(systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in systemd.environment.items():
+        monkeypatch.setenv(name, value)
+    clock = FakeClock()
+    sent = []
+    with closing(ServiceManager(clock)) as manager:
+        for problem, is_alive, pause_s in [
+            (None, True, 0.5),
+            (None, True, 0.5),
+            (None, True, 0.5),
+            ("no reader", False, 1.0),
+            ("no reader", False, 1.0),
+            (None, True, 0.0),
+        ]:
+            before = len(systemd.listen())
+            manager.report(problem, is_alive)
+            sent.append(systemd.listen()[before:])
+            clock.sleep(pause_s)
+    assert sent == [
+        ["READY=1", "STATUS=in service", "WATCHDOG=1"],
+        [],
+        ["WATCHDOG=1"],
+        ["STATUS=out of service: no reader"],
+        [],
+        ["STATUS=in service", "WATCHDOG=1"],
+    ]

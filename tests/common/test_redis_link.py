@@ -1,0 +1,128 @@
+"""The connection to Redis: what an operator is told, and that every call ends."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import TimeoutError as SlowAnswerError
+
+from common import redis_link
+from common.redis_link import RedisLink, Unavailable, explain, redis_client
+from common.settings import PREFIX, Settings
+from tests.processes import wait_for
+
+SETTINGS = Settings("gate-1", redis_host="redis.example")
+WHERE = "Redis at redis.example:6379"
+
+
+def caused_by(error: Exception, cause: Exception) -> Exception:
+    error.__context__ = cause
+    return error
+
+
+def bad_certificate() -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = "self-signed\x1b[2J"
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (
+            AuthenticationError("invalid password"),
+            f"{WHERE} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD",
+        ),
+        (
+            NoPermissionError("missing are XADD"),
+            f"{WHERE} does not permit this: missing are XADD: check the rights of this device's user",
+        ),
+        (SlowAnswerError("Timeout"), f"{WHERE} does not answer in time: check the network"),
+        (TimeoutError(), f"{WHERE} does not answer in time: check the network"),
+        (
+            caused_by(NoConnectionError("Error 1"), bad_certificate()),
+            f"{WHERE} has a certificate that is not trusted (self-signed\\x1b[2J): check {PREFIX}REDIS_TLS_CA",
+        ),
+        (
+            caused_by(NoConnectionError("Error 111"), OSError(111, "Connection refused")),
+            f"no connection to {WHERE} (Connection refused): check the address and the network",
+        ),
+        (NoConnectionError("closed\n"), f"no connection to {WHERE} (closed\\n): check the address and the network"),
+        (ResponseError("OOM"), f"{WHERE} reports an error: OOM"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_an_operator_is_told(error: Exception, words: str) -> None:
+    assert explain(error, SETTINGS) == words
+
+
+def test_the_sentinels_are_asked_where_they_are_named() -> None:
+    client = redis_client(replace(SETTINGS, redis_sentinels=(("::1", 1),)), retries=0, socket_timeout_s=0.1)
+    with client, pytest.raises(RedisError, match="transit-pass"):
+        client.ping()
+
+
+@contextmanager
+def link_to(settings: Settings, check: Any = lambda _: None) -> Iterator[RedisLink]:
+    link = RedisLink(settings, check)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def test_a_call_is_answered(settings: Settings) -> None:
+    with link_to(settings) as link:
+        assert link.call(link.redis.ping) is True
+        assert link.problem is None
+
+
+def test_a_refusal_of_one_command_is_no_problem_of_the_link(settings: Settings) -> None:
+    with link_to(settings) as link:
+        with pytest.raises(Unavailable, match="reports an error: unknown command"):
+            link.call(lambda: link.redis.execute_command("NONSENSE"))
+        assert link.problem is None
+
+
+def test_a_failed_check_keeps_the_link_out_of_service(settings: Settings) -> None:
+    faults = [NoPermissionError("missing are XADD")]
+
+    def check(_: Redis) -> None:
+        if faults:
+            raise faults[0]
+
+    with link_to(settings, check) as link:
+        wait_for(lambda: link.problem and "missing are XADD" in link.problem)
+        with pytest.raises(Unavailable, match="missing are XADD"):
+            link.call(link.redis.ping)
+        faults.clear()
+        wait_for(lambda: link.problem is None)
+
+
+def test_a_call_that_takes_too_long_ends_and_the_link_recovers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
+    answered = threading.Event()
+    with link_to(settings) as link:
+        wait_for(lambda: link.problem is None)
+        with pytest.raises(Unavailable, match="does not answer in time"):
+            link.call(answered.wait)
+        assert link.problem == f"Redis at 127.0.0.1:{settings.redis_port} does not answer in time: check the network"
+        answered.set()
+        wait_for(lambda: link.problem is None)
+
+
+def test_nobody_there(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with link_to(replace(settings, redis_port=port)) as link, pytest.raises(Unavailable, match="no connection to"):
+        link.call(link.redis.ping)

@@ -1,0 +1,50 @@
+"""Each script's head is its contract: what it lists is what the script does."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import common
+from common.pass_store import script_text
+from common.passes import SaleOutcome, UseOutcome
+
+FOLDER = Path(common.__file__).parent
+SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem != "transaction")
+
+
+def head(name: str) -> dict[str, list[str]]:
+    """Return the lists at the top of a script, by their first word."""
+    lines = (FOLDER / f"{name}.lua").read_text().split("\n\n")[0].splitlines()
+    found = (re.fullmatch(r"-- (Answers|Events|Takes) +([^;]*)(;.*)?", line) for line in lines)
+    return {match[1]: match[2].split(", ") for match in found if match}
+
+
+def body(name: str) -> str:
+    return (FOLDER / f"{name}.lua").read_text().split("\n\n", 1)[1]
+
+
+@pytest.mark.parametrize(("name", "outcomes"), [("use", UseOutcome), ("issue", SaleOutcome)])
+def test_the_answers_are_the_outcomes(name: str, outcomes: type[UseOutcome | SaleOutcome]) -> None:
+    given = re.findall(r"(?:commit|deny)\('([a-z-]+)'\)", body(name))
+    assert set(head(name)["Answers"]) == set(given) == set(outcomes)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_events_are_those_published(name: str) -> None:
+    published = re.findall(r"publish\('([^']+)'", body(name))
+    assert {each for event in head(name)["Events"] for each in published if event.startswith(each)} == set(published)
+    assert all(event.startswith(tuple(published)) for event in head(name)["Events"])
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_what_is_taken_from_transaction_lua_is_what_is_used(name: str) -> None:
+    defined = re.findall(r"^local (?:function )?([a-z_, ]+)", (FOLDER / "transaction.lua").read_text(), re.MULTILINE)
+    names = {each.strip() for line in defined for each in line.split(",")}
+    used = {each for each in names if re.search(rf"\b{each}\b", re.sub(r"--.*|'[^']*'", "", body(name)))}
+    assert set(head(name)["Takes"]) == used
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_server_that_refuses_writes_refuses_it_whole(name: str) -> None:
+    assert script_text(name).startswith("#!lua\n")
