@@ -176,7 +176,7 @@ def _median_tap_s(store: PassStore, number: int, taps: int) -> float:
     return median(took[100:])
 
 
-def _bytes_per_entry(redis: Any) -> float:  # noqa: ANN401  # redis-py's answers have no types
+def _bytes_per_entry(redis: Any) -> float:  # redis-py's answers have no types
     before, entries = redis.info("memory")["used_memory"], 10_000
     for number in range(entries):
         redis.xadd(JOURNAL, {"channel": "pass-used:TEN_TRIP", "payload": PAYLOAD.replace("9037", f"{number:04}")})

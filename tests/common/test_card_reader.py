@@ -1,5 +1,5 @@
 """The reader subclass on the virtual chip, with the real mfrc522 package between them."""
-# ruff: noqa: ANN401  # the module is imported anew by each test
+# the module is imported anew by each test
 
 from importlib import import_module
 from typing import Any

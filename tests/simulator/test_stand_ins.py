@@ -1,5 +1,5 @@
 """The stand-ins for RPi.GPIO and spidev, by themselves and under the real mfrc522 package."""
-# ruff: noqa: ANN401  # what is tested is found by name while it runs
+# what is tested is found by name while it runs
 
 import time
 from importlib import import_module
