@@ -14,9 +14,12 @@ from simulator.virtual_pi.station import VirtualPi
 from tests.processes import Program
 from tests.rider import RED, YELLOW, tap, wait_for_lights
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("redis-server") or os.environ.get("CI")), reason="no redis-server, which knows TLS, on PATH"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(
+        not (shutil.which("redis-server") or os.environ.get("CI")), reason="no redis-server, which knows TLS, on PATH"
+    ),
+]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,97 @@
+"""How a program starts and stops, in this process."""
+
+import logging
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from common import daemon
+from common.settings import PREFIX, SETTINGS, Settings
+from tests.processes import REPOSITORY
+
+Run = Callable[..., int | str | None]
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """Put back what a program sets for its whole process."""
+    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    handlers = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = handlers
+    for name, handler in before.items():
+        signal.signal(name, handler)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a program with arguments; return what it exits with."""
+
+    def run(work: Callable[[Settings], None], *arguments: str) -> int | str | None:
+        monkeypatch.setattr(sys, "argv", ["program", *arguments])
+        with pytest.raises(SystemExit) as end:
+            daemon.run("entry-gate", "Lets riders in.", work)
+        return end.value.code
+
+    return run
+
+
+def nothing(_settings: Settings) -> None:
+    pytest.fail("nothing is to be done")
+
+
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_work_once(run: Run, name: signal.Signals) -> None:
+    steps: list[object] = []
+
+    def work(settings: Settings) -> None:
+        try:
+            steps.append(settings.redis_port)
+            os.kill(os.getpid(), name)
+            signal.pause()
+        finally:
+            os.kill(os.getpid(), name)  # a second one does not break off what the first has begun
+            steps.append("lamps out")
+
+    assert run(work) == 0
+    assert steps == [6379, "lamps out"]
+
+
+def test_a_bad_setting(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv(f"{PREFIX}REDIS_PORT", "http")
+    assert run(nothing) == daemon.EXIT_BAD_SETTING
+    assert capsys.readouterr().err == f"{PREFIX}REDIS_PORT takes a port from 1 to 65535, not 'http'\n"
+
+
+def test_help_has_every_setting(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(nothing, "--help") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: python -m entry_gate ")
+    assert [setting.name for setting in SETTINGS if PREFIX + setting.name not in shown] == []
+
+
+def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(nothing, "--version") == 0
+    assert re.fullmatch(r"entry-gate \d+\.\d+\.\d+(\.dev\d+)?\n", capsys.readouterr().out)
+    assert f'version = "{daemon.version()}"' in (REPOSITORY / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ImportError("No module named 'spidev'"), "No module named 'spidev': it needs a Raspberry Pi and the packages"),
+        (FileNotFoundError(2, "No such file or directory", "/dev/spidev0.0"), "[Errno 2] No such file or directory: "),
+    ],
+)
+def test_hardware_that_is_not_there_is_one_line(run: Run, error: Exception, message: str) -> None:
+    def work(_settings: Settings) -> None:
+        raise error
+
+    said = run(work)
+    assert isinstance(said, str)
+    assert said.startswith(f"entry-gate: {message}")
+    assert said.isprintable()
