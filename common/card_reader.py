@@ -1,6 +1,7 @@
 """When a card is presented to the reader, and whether the reader works."""
 
 import logging
+from math import inf
 from typing import TYPE_CHECKING
 
 from common.cards import Card, UnreadableError
@@ -9,9 +10,8 @@ from common.clock import Clock
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
 
-POLL_INTERVAL_S = 0.035
+POLL_INTERVAL_S = 0.025
 PRESENTATION_END_S = 0.3
-REPAIR_INTERVAL_S = 0.5
 
 _logger = logging.getLogger(__name__)
 
@@ -21,74 +21,63 @@ class CardReader:
 
     A card that lies on the reader from the start has not been presented: its tap may have been counted before this
     program was started anew. Neither has one that the reader finds again when it comes back from a fault.
+
+    Attributes:
+        problem: what is wrong with the reader, in words for an operator; None if the last look at it was a good one.
     """
 
     def __init__(self, driver: "Driver", clock: Clock) -> None:
+        self.problem: str | None = None
         self._driver = driver
         self._clock = clock
         self._resting: Card | None = None
-        self._empty_since: float | None = None
-        self._fault: str | None = None
-        self._next_repair = 0.0
+        self._ends_at = inf
         self.poll()
-
-    def __repr__(self) -> str:
-        return f"<CardReader: {self._fault or self._resting or 'empty'}>"
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the reader, in words for an operator; None if the last look at it was a good one."""
-        return self._fault
 
     def poll(self) -> Card | None:
         """Look once; return the card if its presentation begins with this look. A broken reader shows no cards."""
         try:
-            if not self._is_in_order():
-                return None
-            uid = self._driver.read_uid()
-        except UnreadableError:
-            self._empty_since = None
-            return None
+            if self._is_ready():
+                return self._presented(self._driver.read_uid())
+            self._report("the card reader does not answer: check its wiring")
+        except UnreadableError as error:
+            _logger.debug("no card can be read: %s", error)
+            self._ends_at = inf
         except OSError as error:
-            self._report_fault(f"the card reader's bus fails: {error}")
-            return None
-        return self._presented(Card(uid) if uid else None)
+            self._report(f"the card reader's bus fails: {error}")
+        return None
 
     def close(self) -> None:
-        """Let go of the reader."""
+        """Release the reader."""
         self._driver.close()
 
-    def _presented(self, card: Card | None) -> Card | None:
-        if card is None:
+    def _presented(self, uid: bytes | None) -> Card | None:
+        if uid is None:
             now = self._clock.now()
-            self._empty_since = self._empty_since or now
-            if now - self._empty_since >= PRESENTATION_END_S:
+            self._ends_at = min(self._ends_at, now + PRESENTATION_END_S)
+            if now >= self._ends_at:
                 self._resting = None
             return None
-        self._empty_since = None
+        self._ends_at = inf
+        card = Card(uid)
         if card == self._resting:
             return None
         self._resting = card
         return card
 
-    def _is_in_order(self) -> bool:
-        if self._fault is None:
-            if self._driver.is_ready:
-                return True
-            self._report_fault("the card reader does not answer: check its wiring")
-        if self._clock.now() < self._next_repair:
-            return False
-        self._next_repair = self._clock.now() + REPAIR_INTERVAL_S
+    def _is_ready(self) -> bool:
+        """Tell whether the chip can be used; one that cannot is restarted."""
+        if not self.problem and self._driver.is_ready:
+            return True
         self._driver.restart()
         if not self._driver.is_ready:
             return False
         _logger.info("the card reader answers again")
-        self._fault = None
+        self.problem = None
         return True
 
-    def _report_fault(self, fault: str) -> None:
-        self._empty_since = None
-        self._next_repair = self._clock.now()
-        if fault != self._fault:
-            _logger.error("%s", fault)
-        self._fault = fault
+    def _report(self, problem: str) -> None:
+        self._ends_at = inf
+        if problem != self.problem:
+            _logger.error("%s", problem)
+        self.problem = problem

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
-RANDOM_UID_PREFIX = 0x08  # ISO/IEC 14443-3, 6.5.4: a single-size UID that begins so is random
-
 
 class UnreadableError(Exception):
-    """Something answers, but not as one card alone would."""
+    """Something answers, but not as one card alone would; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -19,18 +17,14 @@ class Card:
 
     @property
     def serial_number(self) -> str:
-        """The number the card is known by, in decimal.
-
-        A 4-byte UID counts with its check byte (BCC, ISO/IEC 14443-3, 6.5.3), as `SimpleMFRC522.read_id` has it;
-        a longer one is taken whole.
-        """
+        """The UID as a decimal number; one of 4 bytes counts with its check byte (BCC, ISO/IEC 14443-3, 6.5.3)."""
         number = self.uid + bytes([reduce(xor, self.uid)]) if len(self.uid) == 4 else self.uid
         return str(int.from_bytes(number))
 
     @property
     def is_random(self) -> bool:
-        """Whether the UID is made anew at every tap, as a phone's is."""
-        return len(self.uid) == 4 and self.uid[0] == RANDOM_UID_PREFIX
+        """Whether the UID is made anew at every tap, as a phone's is (ISO/IEC 14443-3, 6.5.4)."""
+        return len(self.uid) == 4 and self.uid[0] == 0x08
 
     def __str__(self) -> str:
         return f"card {self.serial_number}"

@@ -1,7 +1,10 @@
-"""The MFRC522, a reader of contactless cards: which card is in its field.
+"""The MFRC522, a reader of contactless cards, and the selection of the one card in its field.
 
 Datasheet: MFRC522, rev. 3.9. Standard: ISO/IEC 14443-3, type A.
 """
+
+from functools import reduce
+from operator import xor
 
 from common import wiring
 from common.cards import UnreadableError
@@ -13,144 +16,174 @@ try:
 except RuntimeError as error:  # so RPi.GPIO refuses on a machine that is no Pi, whoever loads it
     raise ImportError(str(error)) from error
 
-RESET_PIN = wiring.RESET.bcm
-
-_SELECT_CODES = (0x93, 0x95, 0x97)  # SEL of cascade levels 1 to 3 (14443-3, table 8)
+_SELECT_CODES = (0x93, 0x95, 0x97)  # SEL of cascade levels 1 to 3 (14443-3, 6.5.3)
 _CASCADE_TAG = 0x88
-_UID_NOT_COMPLETE = 0x04  # in SAK (14443-3, table 9)
+_UID_NOT_COMPLETE = 0x04  # in SAK (14443-3, 6.5.3.4)
 
-_TIMER_IRQ = 0x01  # in ComIrqReg (datasheet 9.3.1.5)
-_IDLE_IRQ = 0x10
-_RECEIVER_IRQ = 0x20
+_BYTE_S = 9 * 128 / 13.56e6  # on the air: eight bits and parity at 106 kbit/s
+_FRAME_DELAY_S = 0.00013  # from frame to answer: 1236 carrier periods (14443-3, 6.2.1.1), start and end of both
+
+_OUTCOME = (MFRC522.CommIrqReg, MFRC522.ErrorReg, MFRC522.FIFOLevelReg, MFRC522.ControlReg)
+_ANSWERED, _TIMED_OUT = 0x20, 0x01  # RxIRq and TimerIRq in ComIrqReg (datasheet 9.3.1.5)
 _ANTENNA_ON = 0x03  # in TxControlReg (datasheet 9.3.2.5)
-_MOST_WAITS = 16  # at a quarter of a millisecond; the longest exchange, SELECT and SAK, takes 1.2 ms
-_WAIT_S = 0.00025
+_ERRORS = {0x10: "FIFO overflow", 0x08: "collision", 0x02: "wrong parity", 0x01: "protocol error"}  # (9.3.1.7)
 
 
-class ReaderMissingError(OSError):
-    """There is no way to a reader on this machine; the message says what to do."""
+class NoAnswerError(UnreadableError):
+    """No card has answered."""
 
 
 class Driver(MFRC522):
-    """The package's driver, mended where it is wrong, and taught to read UIDs of every length.
-
-    Its wait for an answer takes no notice of the chip's timer and polls on for 2,000 reads. Here the timer ends the
-    wait after a millisecond, and the wait sleeps between its reads.
-    """
+    """The chip on SPI bus 0. The package opens and initialises it; what is said to cards, and the wait, are ours."""
 
     def __init__(self, clock: Clock) -> None:
-        """Open the reader and configure it.
+        """Open the reader.
 
         Raises:
-            ReaderMissingError: this machine has no SPI bus, or does not let this user have it.
+            OSError: this machine has no SPI bus, or does not let this user have it; the message says what to do.
         """
         self._clock = clock
+        self._may_be_awake = True  # for all we know: it may have been selected by a program before this one
         GPIO.setmode(GPIO.BCM)
         try:
-            super().__init__(bus=0, device=0, pin_rst=RESET_PIN)
+            super().__init__(bus=0, device=0, pin_rst=wiring.RESET.bcm)
         except FileNotFoundError as error:
-            raise ReaderMissingError("no SPI bus: switch it on with 'sudo raspi-config nonint do_spi 0'") from error
+            raise OSError("no SPI bus: switch it on with 'sudo raspi-config nonint do_spi 0'") from error
         except PermissionError as error:
-            raise ReaderMissingError("no access to the SPI bus: add this user to the groups spi and gpio") from error
-
-    def MFRC522_Init(self) -> None:  # noqa: N802  # the package's name
-        """Configure the chip, with a timer that runs for 1 ms from the end of every transmission."""
-        super().MFRC522_Init()
-        # 13.56 MHz / (2 x 169 + 1) = 40 kHz, 40 periods (datasheet 8.5). A card answers after 0.09 ms.
-        self.Write_MFRC522(self.TModeReg, 0x80)
-        self.Write_MFRC522(self.TPrescalerReg, 169)
-        self.Write_MFRC522(self.TReloadRegH, 0)
-        self.Write_MFRC522(self.TReloadRegL, 39)
-
-    def MFRC522_ToCard(self, command: int, sendData: list[int]) -> tuple[int, list[int], int]:  # noqa: N802, N803
-        """Send a frame and receive the answer: a status, its bytes and its number of bits."""
-        self._waits_left = _MOST_WAITS
-        status, answer, bits = super().MFRC522_ToCard(command, sendData)
-        self._silent = status == self.MI_NOTAGERR
-        return status, answer, bits
-
-    def Read_MFRC522(self, addr: int) -> int:  # noqa: N802
-        """Read a register; while an answer is awaited, ComIrqReg shows a run-out timer as the end of the command."""
-        value: int = super().Read_MFRC522(addr)
-        if addr != self.CommIrqReg or value & (_RECEIVER_IRQ | _IDLE_IRQ):
-            return value
-        self._waits_left -= 1
-        if value & _TIMER_IRQ or self._waits_left <= 0:
-            return value | _TIMER_IRQ | _IDLE_IRQ
-        self._clock.sleep(_WAIT_S)
-        return value
+            raise OSError("no access to the SPI bus: add this user to the groups spi and gpio") from error
+        self._configure()
 
     def version(self) -> int:
-        """Return the chip's version (datasheet 9.3.4.8), or 0x00 or 0xFF if none answers."""
-        value: int = self.Read_MFRC522(self.VersionReg)
-        return value
+        """Return the chip's version (datasheet 9.3.4.8); it reads 0x00 or 0xFF if no chip answers."""
+        return self._read(self.VersionReg)[0]
 
     @property
     def is_ready(self) -> bool:
         """Whether a chip answers, and with its field on: one that was reset in between has it off."""
-        return self.version() not in {0x00, 0xFF} and self.Read_MFRC522(self.TxControlReg) & _ANTENNA_ON == _ANTENNA_ON
+        version, tx_control = self._read(self.VersionReg, self.TxControlReg)
+        return version not in {0x00, 0xFF} and tx_control & _ANTENNA_ON == _ANTENNA_ON
 
     def restart(self) -> None:
         """Reset the chip by its pin and configure it anew."""
-        GPIO.output(RESET_PIN, 0)
+        GPIO.output(wiring.RESET.bcm, 0)
         self._clock.sleep(0.001)
-        GPIO.output(RESET_PIN, 1)
+        GPIO.output(wiring.RESET.bcm, 1)
         self._clock.sleep(0.005)  # the oscillator's start-up (datasheet 8.8.2)
         self.MFRC522_Init()
+        self._configure()
+
+    def close(self) -> None:
+        """Release the SPI bus and the reset pin, and no other pin."""
+        self.spi.close()
+        GPIO.cleanup(wiring.RESET.bcm)
 
     def read_uid(self) -> bytes | None:
         """Return the UID of the one card in the field, or None if the field is empty.
 
-        Whatever answered is halted or idle afterwards, and so answers the wake-up of the next call.
+        What has answered is halted by the next call, since only a card that is idle or halted answers WUPA.
 
         Raises:
             UnreadableError: several cards answer, or one that leaves or does not keep to the standard.
         """
-        status, _ = self.MFRC522_Request(self.PICC_REQALL)
-        if self._silent:
-            return None
+        if self._may_be_awake:
+            self.halt()
+        self._may_be_awake = True
         try:
-            if status != self.MI_OK:
-                raise UnreadableError
-            return self._walk_cascade_levels()
-        finally:
-            self._halt()
-
-    def close(self) -> None:
-        """Let go of the SPI bus and of the reset pin, and of no other pin."""
-        self.spi.close()
-        GPIO.cleanup(RESET_PIN)
-
-    def _walk_cascade_levels(self) -> bytes:
+            self.wake_up()
+        except NoAnswerError:
+            self._may_be_awake = False
+            return None
         uid = b""
         for code in _SELECT_CODES:
-            part = self._resolve_collisions(code)
-            sak = self._select(code, part)
+            part = self.anticollision(code)
+            sak = self.select(code, part)
             is_complete = not sak & _UID_NOT_COMPLETE
             if is_complete == (part[0] == _CASCADE_TAG):
-                raise UnreadableError
+                raise UnreadableError(f"wrong cascade tag: {part.hex()} with SAK {sak:02x}")
             if is_complete:
                 return uid + part[:4]
             uid += part[1:4]
-        raise UnreadableError
+        raise UnreadableError("more than three cascade levels")
 
-    def _resolve_collisions(self, code: int) -> bytes:
-        """Return the four bytes of this cascade level and their check byte, which the package checks."""
-        self.PICC_ANTICOLL = code
-        status, part = self.MFRC522_Anticoll()
-        if status != self.MI_OK:
-            raise UnreadableError
-        return bytes(part)
+    def wake_up(self) -> bytes:
+        """Send WUPA, a short frame of seven bits (14443-3, 6.4.1), and return ATQA."""
+        return self.transceive(b"\x52", answer_bits=16, last_bits=7)
 
-    def _select(self, code: int, part: bytes) -> int:
-        """Select the card and return its SAK; the package's own method cannot tell a SAK of 0 from a failure."""
-        status, answer, bits = self.MFRC522_ToCard(self.PCD_TRANSCEIVE, self._with_crc([code, 0x70, *part]))
-        if status != self.MI_OK or bits != 24 or answer != self._with_crc(answer[:1]):
-            raise UnreadableError
+    def anticollision(self, code: int) -> bytes:
+        """Return the part of the UID that this cascade level has, four bytes and their check byte (BCC)."""
+        part = self.transceive(bytes([code, 0x20]), answer_bits=40)
+        if reduce(xor, part):
+            raise UnreadableError(f"wrong BCC: {part.hex()}")
+        return part
+
+    def select(self, code: int, part: bytes) -> int:
+        """Select the card that has this part of a UID, and return its SAK."""
+        answer = self.transceive(_with_crc(bytes([code, 0x70]) + part), answer_bits=24)
+        if answer != _with_crc(answer[:1]):
+            raise UnreadableError(f"wrong CRC of SAK: {answer.hex()}")
         return answer[0]
 
-    def _halt(self) -> None:
-        self.MFRC522_ToCard(self.PCD_TRANSCEIVE, self._with_crc([self.PICC_HALT, 0]))
+    def halt(self) -> None:
+        """Send HLTA, which a selected card obeys in silence, and which sends one that waits for its selection back."""
+        self._send(_with_crc(b"\x50\x00"))
+        self._clock.sleep(4 * _BYTE_S + 0.001)  # a card that objects does it in this time (14443-3, 6.4.3)
 
-    def _with_crc(self, frame: list[int]) -> list[int]:
-        return [*frame, *self.CalulateCRC(frame)]
+    def transceive(self, frame: bytes, answer_bits: int, last_bits: int = 0) -> bytes:
+        """Send a frame, of its last byte only `last_bits` unless 0, and return the answer, of `answer_bits`.
+
+        Raises:
+            NoAnswerError: none began before the timer ran out.
+            UnreadableError: the answer is flawed; the message says how.
+        """
+        self._send(frame, last_bits)
+        self._clock.sleep((len(frame) + answer_bits / 8) * _BYTE_S + _FRAME_DELAY_S)
+        for _ in range(4):  # the first is enough, unless the machine's clock or the chip's is out
+            requests, errors, level, control = self._read(*_OUTCOME)
+            if requests & _ANSWERED:
+                break
+            if requests & _TIMED_OUT:
+                raise NoAnswerError(f"no answer to {frame.hex()}")
+            self._clock.sleep(_FRAME_DELAY_S)
+        else:
+            raise UnreadableError(f"no end of the answer to {frame.hex()}")
+        if flaws := [words for bit, words in _ERRORS.items() if errors & bit]:
+            raise UnreadableError(f"{', '.join(flaws)} in the answer to {frame.hex()}")
+        bits = level * 8 - (-control & 0x07)  # RxLastBits: of the last byte 1 to 7 count, or all, told as 0 (9.3.1.13)
+        if bits != answer_bits:
+            raise UnreadableError(f"wrong number of bits: {bits} in the answer to {frame.hex()}, not {answer_bits}")
+        return self._read(*[self.FIFODataReg] * level)
+
+    def _configure(self) -> None:
+        """Let the timer run from the end of each frame until an answer begins, for 10 periods of 40 kHz at most."""
+        self._write(self.TModeReg, 0x80)
+        self._write(self.TPrescalerReg, 169)  # 13.56 MHz / (2 x 169 + 1) (datasheet 8.5)
+        self._write(self.TReloadRegH, 0)
+        self._write(self.TReloadRegL, 9)
+        self._clock.sleep(0.005)  # in which a card in a new field becomes ready (14443-3, 5)
+
+    def _send(self, frame: bytes, last_bits: int = 0) -> None:
+        self._write(self.BitFramingReg, last_bits)
+        self._write(self.CommandReg, self.PCD_IDLE)
+        self._write(self.CommIrqReg, 0x7F)
+        self._write(self.FIFOLevelReg, 0x80)  # flush (9.3.1.11)
+        self._write(self.FIFODataReg, *frame)
+        self._write(self.CommandReg, self.PCD_TRANSCEIVE)
+        self._write(self.BitFramingReg, 0x80 | last_bits)  # start (9.3.1.14)
+
+    def _read(self, *registers: int) -> bytes:
+        """Read registers in one transfer: each byte sent asks for what the next one brings (datasheet 8.1.2.1)."""
+        return bytes(self.spi.xfer2([*(0x80 | register << 1 for register in registers), 0])[1:])
+
+    def _write(self, register: int, *values: int) -> None:
+        """Write values to one register in one transfer (datasheet 8.1.2.2)."""
+        self.spi.xfer2([register << 1, *values])
+
+
+def _with_crc(frame: bytes) -> bytes:
+    """Append CRC_A (14443-3, annex B)."""
+    crc = 0x6363
+    for byte in frame:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+    return frame + crc.to_bytes(2, "little")

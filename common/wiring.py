@@ -1,16 +1,11 @@
-"""How the devices are wired: what is joined to which pin of the Pi. Code, doctor and diagrams all read it here."""
+"""How the devices are wired. Programs, doctor, simulator and drawings all read it here."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Wire:
-    """One wire between a part and the Pi's 40-pin header.
-
-    Args:
-        contact: what is printed beside the contact on the part.
-        header_pin: the place on the header, 1 to 40.
-    """
+    """A wire from a contact, by the name printed beside it, to a pin of the Pi's header, 1 to 40."""
 
     contact: str
     header_pin: int
@@ -18,11 +13,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class GpioWire(Wire):
-    """One that carries a signal.
-
-    Args:
-        bcm: the GPIO's number.
-    """
+    """A wire that carries a signal, to the GPIO of this BCM number."""
 
     bcm: int
 
@@ -37,7 +28,7 @@ READER = (
     RESET,
     Wire("3.3V", 17),
 )
-"""The card reader of both devices, on SPI bus 0, device 0."""
+"""The card reader, on SPI bus 0, device 0."""
 
 COLOURS = RED, YELLOW, GREEN = GpioWire("red", 35, 19), GpioWire("yellow", 33, 13), GpioWire("green", 37, 26)
 """The gate's lamps, high when lit, and the terminal's buttons, low when pressed."""

@@ -61,6 +61,6 @@ def rest(pi: VirtualPi) -> None:
 
 
 def wait_for_polls(pi: VirtualPi) -> None:
-    """Wait for two polls; the first may have begun already. An empty one takes 20 transfers or more."""
+    """Wait for two polls; the first may have begun already. One that finds the card gone takes 16 transfers."""
     start = pi.spi_transfers()
-    wait_for(lambda: pi.spi_transfers() > start + 2 * 40)
+    wait_for(lambda: pi.spi_transfers() > start + 2 * 20)

@@ -1,200 +1,181 @@
-"""The reader subclass on the virtual chip, with the real mfrc522 package between them."""
-# the module is imported anew by each test
+"""Presentations, from the virtual chip through the real mfrc522 package, on a clock that waits for nobody."""
 
+import logging
 from importlib import import_module
-from typing import Any
 
 import pytest
 
-from common.card_reader import CardReader
+from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card as ReadCard
-from common.cards import UnreadableError
-from simulator.virtual_pi.board import RESET_PIN, Board
-from simulator.virtual_pi.cards import AnyCard, Card, Phone
+from simulator.virtual_pi.board import Board
+from simulator.virtual_pi.cards import Card
 from tests.fake_clock import FakeClock
 
 FOUR = Card(bytes.fromhex("0a1b2c3d"))
 SEVEN = Card(bytes.fromhex("04a1b2c3d4e5f6"))
 TEN = Card(bytes.fromhex("0401020304050607080a"))
-SAME_FIRST_LEVEL = Card(bytes.fromhex("04a1b2ffffffff"))
-PRESENTATION_END_S = 0.3
+
+
+class Bench:
+    """A reader that is polled as a device does it."""
+
+    def __init__(self, board: Board, clock: FakeClock) -> None:
+        self.board = board
+        self.clock = clock
+        self.start()
+
+    def start(self) -> None:
+        self.reader = CardReader(import_module("common.mfrc522_driver").Driver(self.clock), self.clock)
+
+    def place(self, *cards: Card) -> None:
+        self.board.reader.place(cards)
+
+    def poll_for(self, seconds: float) -> list[bytes]:
+        """Return the UIDs that were presented."""
+        presented = []
+        end = self.clock.now() + seconds
+        while self.clock.now() < end:
+            if card := self.reader.poll():
+                presented.append(card.uid)
+            self.clock.sleep(POLL_INTERVAL_S)
+        return presented
+
+    def transfers_of_a_poll(self) -> int:
+        before = self.board.reader.transfers
+        self.reader.poll()
+        return self.board.reader.transfers - before
 
 
 @pytest.fixture
-def module(board: Board) -> Any:
-    return import_module("common.mfrc522_driver")
-
-
-@pytest.fixture
-def driver(module: Any, clock: FakeClock) -> Any:
-    return module.Driver(clock)
-
-
-@pytest.fixture
-def reader(driver: Any, clock: FakeClock) -> CardReader:
-    return CardReader(driver, clock)
-
-
-@pytest.fixture
-def poll_for(reader: CardReader, clock: FakeClock) -> Any:
-    def poll_for(seconds: float) -> list[ReadCard]:
-        """Poll as often as a device does; return the presentations."""
-        cards = []
-        end = clock.now() + seconds
-        while clock.now() < end:
-            cards.append(reader.poll())
-            clock.sleep(0.02)
-        return [card for card in cards if card]
-
-    return poll_for
-
-
-class TestDriver:
-    def test_an_empty_poll_costs_at_most_40_transfers(self, board: Board, reader: CardReader) -> None:
-        before = board.reader.transfers
-        for _ in range(100):
-            assert reader.poll() is None
-        assert board.reader.transfers - before <= 100 * 40
-
-    @pytest.mark.parametrize("card", [FOUR, SEVEN, TEN], ids=str)
-    def test_uids_of_every_length(self, board: Board, driver: Any, card: Card) -> None:
-        board.reader.place([card])
-        assert driver.read_uid() == card.uid
-
-    def test_a_resting_card_answers_every_time(self, board: Board, driver: Any) -> None:
-        board.reader.place([SEVEN])
-        assert {driver.read_uid() for _ in range(20)} == {SEVEN.uid}
-
-    def test_no_card(self, driver: Any) -> None:
-        assert driver.read_uid() is None
-
-    @pytest.mark.parametrize(
-        "cards", [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, Phone()], [FOUR, SEVEN, TEN]], ids=str
-    )
-    def test_several_cards(self, board: Board, driver: Any, cards: list[AnyCard]) -> None:
-        board.reader.place(cards)
-        for _ in range(5):
-            with pytest.raises(UnreadableError):
-                driver.read_uid()
-
-    def test_a_phone_has_a_random_uid(self, board: Board, driver: Any) -> None:
-        uids = set()
-        for _ in range(5):
-            board.reader.place([Phone()])
-            uids.add(driver.read_uid())
-            board.reader.place([])
-        assert len(uids) == 5
-        assert all(ReadCard(uid).is_random for uid in uids)
-
-    def test_ready(self, board: Board, driver: Any) -> None:
-        assert driver.is_ready
-        for floating_miso in (0x00, 0xFF):
-            board.reader.unplug(floating_miso)
-            assert not driver.is_ready
-        board.reader.plug_in()
-        assert not driver.is_ready, "it came back with its field off"
-        driver.restart()
-        assert driver.is_ready
-
-    def test_only_its_own_pin_is_touched(self, board: Board, driver: Any) -> None:
-        board.drive(19, True)
-        assert board.is_output(RESET_PIN)
-        driver.close()
-        assert not board.is_output(RESET_PIN)
-        assert board.level(19)
+def bench(board: Board, clock: FakeClock) -> Bench:
+    return Bench(board, clock)
 
 
 class TestPresentation:
-    def test_a_card_is_presented_once_however_long_it_rests(
-        self, board: Board, reader: CardReader, poll_for: Any
-    ) -> None:
-        board.reader.place([FOUR])
-        assert poll_for(2.0) == [ReadCard(FOUR.uid)]
+    def test_a_card_is_presented_once_however_long_it_rests(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        assert bench.poll_for(10) == [FOUR.uid]
 
-    def test_away_for_a_moment_is_the_same_presentation(self, board: Board, reader: CardReader, poll_for: Any) -> None:
-        board.reader.place([FOUR])
-        assert reader.poll()
-        board.reader.place([])
-        assert poll_for(PRESENTATION_END_S / 2) == []
-        board.reader.place([FOUR])
-        assert poll_for(0.1) == []
+    def test_away_for_less_than_300_ms_is_the_same_presentation(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        bench.poll_for(0.1)
+        bench.place()
+        bench.poll_for(0.27)
+        bench.place(FOUR)
+        assert bench.poll_for(1) == []
 
-    def test_away_for_longer_ends_it(self, board: Board, reader: CardReader, poll_for: Any) -> None:
-        for _ in range(2):
-            board.reader.place([FOUR])
-            assert poll_for(0.1) == [ReadCard(FOUR.uid)]
-            board.reader.place([])
-            assert poll_for(PRESENTATION_END_S + 0.1) == []
+    def test_away_for_300_ms_ends_it(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        bench.poll_for(0.1)
+        bench.place()
+        bench.poll_for(0.35)
+        bench.place(FOUR)
+        assert bench.poll_for(1) == [FOUR.uid]
 
-    def test_another_card_begins_another_at_once(self, board: Board, reader: CardReader) -> None:
+    def test_flickering_does_not_end_it(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        bench.poll_for(0.1)
+        for _ in range(10):
+            bench.place()
+            bench.poll_for(0.2)
+            bench.place(FOUR)
+            assert bench.poll_for(0.03) == []
+
+    def test_another_card_begins_another_at_once(self, bench: Bench) -> None:
         for card in (FOUR, SEVEN, TEN):
-            board.reader.place([card])
-            assert reader.poll() == ReadCard(card.uid)
+            bench.place(card)
+            assert bench.reader.poll() == ReadCard(card.uid)
 
-    def test_a_second_card_beside_it_ends_nothing(self, board: Board, reader: CardReader, poll_for: Any) -> None:
-        board.reader.place([FOUR])
-        assert reader.poll()
-        board.reader.place([FOUR, SEVEN])
-        assert poll_for(PRESENTATION_END_S + 0.1) == []
-        board.reader.place([FOUR])
-        assert poll_for(0.1) == []
+    def test_a_second_card_beside_it_ends_nothing(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        bench.poll_for(0.1)
+        bench.place(FOUR, SEVEN)
+        assert bench.poll_for(1) == []
+        bench.place(FOUR)
+        assert bench.poll_for(1) == []
 
-    def test_a_card_that_lies_there_from_the_start_is_not_presented(
-        self, board: Board, driver: Any, clock: FakeClock
+    def test_a_card_that_lies_there_from_the_start_is_not_presented(self, bench: Bench) -> None:
+        bench.place(FOUR)
+        bench.start()
+        assert bench.poll_for(1) == []
+        bench.place(SEVEN)
+        assert bench.reader.poll() == ReadCard(SEVEN.uid)
+
+    def test_a_card_held_for_30_ms_is_read_whenever_it_comes(self, bench: Bench) -> None:
+        for milliseconds in range(30):
+            start = bench.clock.now()
+            bench.clock.at(start + 0.1 + milliseconds / 1000, lambda: bench.place(FOUR))
+            bench.clock.at(start + 0.13 + milliseconds / 1000, bench.place)
+            assert bench.poll_for(1) == [FOUR.uid]
+
+    def test_why_no_card_can_be_read_is_told_to_those_who_debug(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
     ) -> None:
-        board.reader.place([FOUR])
-        reader = CardReader(driver, clock)
-        assert reader.poll() is None
-        board.reader.place([SEVEN])
-        assert reader.poll() == ReadCard(SEVEN.uid)
+        bench.place(FOUR, SEVEN)
+        with caplog.at_level(logging.INFO):
+            bench.reader.poll()
+        assert caplog.messages == []
+        with caplog.at_level(logging.DEBUG):
+            bench.reader.poll()
+        assert caplog.messages == ["no card can be read: collision in the answer to 52"]
+
+
+class TestCost:
+    """SPI transfers, with those that make sure that the chip is in order."""
+
+    def test_of_a_poll_without_a_card(self, bench: Bench) -> None:
+        assert [bench.transfers_of_a_poll() for _ in range(3)] == [9, 9, 9]
+
+    @pytest.mark.parametrize(("card", "most"), [(FOUR, 45), (SEVEN, 70), (TEN, 95)], ids=str)
+    def test_of_a_poll_with_one(self, bench: Bench, card: Card, most: int) -> None:
+        bench.place(card)
+        laid, resting = bench.transfers_of_a_poll(), bench.transfers_of_a_poll()
+        assert laid < resting <= most, "only a card that was there is halted"
 
 
 class TestFaults:
     @pytest.mark.parametrize("floating_miso", [0x00, 0xFF])
-    def test_unplugged_and_plugged_in(
-        self, board: Board, reader: CardReader, poll_for: Any, floating_miso: int
+    def test_unplugged_and_plugged_in(self, bench: Bench, floating_miso: int) -> None:
+        bench.place(FOUR)
+        bench.poll_for(0.1)
+        bench.board.reader.unplug(floating_miso)
+        assert bench.poll_for(1) == []
+        assert bench.reader.problem == "the card reader does not answer: check its wiring"
+        bench.board.reader.plug_in()
+        assert bench.poll_for(1) == [], "it was presented before"
+        assert bench.reader.problem is None
+        bench.place(SEVEN)
+        assert bench.reader.poll() == ReadCard(SEVEN.uid)
+
+    def test_a_chip_that_was_reset_is_configured_anew_at_once(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
     ) -> None:
-        board.reader.place([FOUR])
-        assert reader.poll()
-        board.reader.unplug(floating_miso)
-        assert reader.poll() is None
-        assert reader.problem
-        assert repr(reader) == "<CardReader: the card reader does not answer: check its wiring>"
-        board.reader.plug_in()
-        assert poll_for(1.0) == [], "it was presented before"
-        assert not reader.problem
-        board.reader.place([SEVEN])
-        assert reader.poll() == ReadCard(SEVEN.uid)
-
-    def test_a_chip_that_was_reset_is_noticed(self, board: Board, reader: CardReader, poll_for: Any) -> None:
-        board.reader.set_nrstpd(False)
-        board.reader.set_nrstpd(True)
-        reader.poll()
-        board.reader.place([FOUR])
-        assert poll_for(1.0) == [ReadCard(FOUR.uid)]
-
-    @pytest.mark.parametrize(
-        ("error", "advice"), [(FileNotFoundError, "switch it on"), (PermissionError, "groups spi and gpio")]
-    )
-    def test_no_way_to_the_bus(
-        self, module: Any, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], advice: str
-    ) -> None:
-        def refuse(*_: object) -> None:
-            raise error
-
-        monkeypatch.setattr(import_module("spidev").SpiDev, "open", refuse)
-        with pytest.raises(module.ReaderMissingError, match=advice):
-            module.Driver(clock)
+        bench.board.reader.set_nrstpd(False)
+        bench.board.reader.set_nrstpd(True)
+        bench.place(FOUR)
+        with caplog.at_level(logging.INFO):
+            assert bench.reader.poll() == ReadCard(FOUR.uid)
+        assert caplog.messages == ["the card reader answers again"]
+        assert bench.reader.problem is None
 
     def test_a_failing_bus_is_a_fault_that_passes(
-        self, board: Board, reader: CardReader, poll_for: Any, monkeypatch: pytest.MonkeyPatch
+        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         def fail(*_: object) -> None:
             raise OSError(5, "Input/output error")
 
+        fault = "the card reader's bus fails: [Errno 5] Input/output error"
+        bench.place(FOUR)
+        caplog.set_level(logging.INFO)
         with monkeypatch.context() as context:
             context.setattr(import_module("spidev").SpiDev, "xfer2", fail)
-            assert poll_for(0.7) == []
-            assert reader.problem
-        board.reader.place([FOUR])
-        assert poll_for(1.0) == [ReadCard(FOUR.uid)]
+            assert bench.poll_for(1) == []
+        assert bench.reader.problem == fault
+        assert bench.poll_for(1) == [FOUR.uid]
+        assert bench.reader.problem is None
+        assert caplog.messages == [fault, "the card reader answers again"]
+
+    def test_close_releases_the_chip(self, bench: Bench) -> None:
+        bench.reader.close()
+        bench.reader.poll()
+        assert bench.reader.problem == "the card reader's bus fails: [Errno 9] Bad file descriptor"

@@ -1,0 +1,224 @@
+"""The driver on the virtual chip, with the real mfrc522 package between them, on a clock that waits for nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import pytest
+
+from common.cards import UnreadableError
+from simulator.virtual_pi.board import RESET_PIN, Board
+from simulator.virtual_pi.cards import AnyCard, Card, Phone
+from simulator.virtual_pi.frames import Bits, Reply, crc_a, to_bits, to_bytes
+from simulator.virtual_pi.picc import Picc
+from tests.fake_clock import FakeClock
+
+if TYPE_CHECKING:
+    from common.mfrc522_driver import Driver
+
+FOUR = Card(bytes.fromhex("0a1b2c3d"))
+SEVEN = Card(bytes.fromhex("04a1b2c3d4e5f6"))
+TEN = Card(bytes.fromhex("0401020304050607080a"))
+SAME_FIRST_LEVEL = Card(bytes.fromhex("04a1b2ffffffff"))
+LAST_LEVEL_BEGINS_WITH_CASCADE_TAG = Card(bytes.fromhex("04010203040588070809"))
+
+
+@pytest.fixture
+def driver(clock: FakeClock) -> Driver:
+    made: Driver = import_module("common.mfrc522_driver").Driver(clock)
+    return made
+
+
+class TestReading:
+    @pytest.mark.parametrize("card", [FOUR, SEVEN, TEN], ids=str)
+    def test_uids_of_every_length(self, board: Board, driver: Driver, card: Card) -> None:
+        board.reader.place([card])
+        assert driver.read_uid() == card.uid
+
+    def test_a_resting_card_answers_every_time(self, board: Board, driver: Driver) -> None:
+        board.reader.place([SEVEN])
+        assert {driver.read_uid() for _ in range(20)} == {SEVEN.uid}
+
+    def test_no_card(self, driver: Driver) -> None:
+        assert driver.read_uid() is None
+
+    def test_a_phone_has_a_random_uid(self, board: Board, driver: Driver) -> None:
+        uids = set()
+        for _ in range(5):
+            board.reader.place([Phone()])
+            uids.add(driver.read_uid())
+            board.reader.place([])
+        assert len(uids) == 5
+
+    @pytest.mark.parametrize(
+        "cards", [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, Phone()], [FOUR, SEVEN, TEN]], ids=str
+    )
+    def test_several_cards_are_none_until_one_is_left(self, board: Board, driver: Driver, cards: list[AnyCard]) -> None:
+        board.reader.place(cards)
+        for _ in range(5):
+            with pytest.raises(UnreadableError, match="collision"):
+                driver.read_uid()
+        board.reader.place(cards[:1])
+        assert driver.read_uid()
+
+    def test_a_card_that_another_program_left_selected_is_read_at_once(
+        self, board: Board, driver: Driver, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Picc, "power_off", lambda _: None)  # it bridges the moment that a soft reset takes
+        board.reader.place([FOUR])
+        driver.read_uid()
+        assert type(driver)(clock).read_uid() == FOUR.uid
+
+    def test_a_card_torn_off_at_any_moment_is_read_in_full_or_not_at_all(
+        self, board: Board, driver: Driver, clock: FakeClock
+    ) -> None:
+        seen: set[object] = set()
+        for microseconds in range(0, 6000, 40):
+            board.reader.place([SEVEN])
+            clock.at(clock.now() + microseconds / 1e6, lambda: board.reader.place([]))
+            try:
+                seen.add(driver.read_uid())
+            except UnreadableError as error:
+                seen.add(type(error))
+            clock.sleep(0.01)
+            driver.read_uid()
+        assert {uid for uid in seen if isinstance(uid, bytes)} == {SEVEN.uid}
+        assert len(seen) > 2, "some reads must be torn, and some not"
+
+
+class TestFlaws:
+    @pytest.mark.parametrize(
+        ("card", "command", "change", "words"),
+        [
+            (FOUR, "52", lambda bits: bits[:15], "wrong number of bits: 15 in the answer to 52, not 16"),
+            (FOUR, "52", lambda bits: bits + bits, "wrong number of bits: 32 in the answer to 52, not 16"),
+            (FOUR, "9320", lambda _: None, "no answer to 9320"),
+            (FOUR, "9320", lambda bits: bits[:39], "wrong number of bits: 39 in the answer to 9320, not 40"),
+            (FOUR, "9320", lambda bits: bits[:32], "wrong number of bits: 32 in the answer to 9320, not 40"),
+            (FOUR, "9320", lambda bits: bits * 3, "no end of the answer to 9320"),
+            (FOUR, "9320", lambda bits: (*bits[:-1], 1 - bits[-1]), "wrong BCC: 0a1b2c3d80"),
+            (FOUR, "9370", lambda _: None, "no answer to 93700a1b2c3d00"),
+            (FOUR, "9370", lambda bits: bits[:8], "wrong number of bits: 8 in the answer to 9370"),
+            (FOUR, "9370", lambda bits: (*bits, 0), "wrong number of bits: 25 in the answer to 9370"),
+            (FOUR, "9370", lambda bits: (*bits[:-1], 1 - bits[-1]), "wrong CRC of SAK: 08b65d"),
+            (FOUR, "9370", lambda _: sak(0x04), "wrong cascade tag: 0a1b2c3d00 with SAK 04"),
+            (SEVEN, "9370", lambda _: sak(0x00), "wrong cascade tag: 8804a1b29f with SAK 00"),
+            (TEN, "9570", lambda _: sak(0x20), "wrong cascade tag: 880304058a with SAK 20"),
+            (LAST_LEVEL_BEGINS_WITH_CASCADE_TAG, "9770", lambda _: sak(0x04), "more than three cascade levels"),
+        ],
+    )
+    def test_an_answer_that_does_not_keep_to_the_standard(
+        self,
+        board: Board,
+        driver: Driver,
+        monkeypatch: pytest.MonkeyPatch,
+        card: Card,
+        command: str,
+        change: Callable[[Bits], Bits | None],
+        words: str,
+    ) -> None:
+        keep_to_the_standard = Picc.receive
+
+        def receive(picc: Picc, frame: Bits) -> Reply | None:
+            reply = keep_to_the_standard(picc, frame)
+            if reply is None or not to_bytes(frame).startswith(bytes.fromhex(command)):
+                return reply
+            bits = change(reply.bits)
+            return None if bits is None else Reply(bits)
+
+        monkeypatch.setattr(Picc, "receive", receive)
+        board.reader.place([card])
+        for _ in range(2):
+            with pytest.raises(UnreadableError, match=words):
+                driver.read_uid()
+
+    def test_an_answer_that_breaks_off(self, board: Board, driver: Driver, clock: FakeClock) -> None:
+        driver.read_uid()
+        board.reader.place([FOUR])
+        clock.at(clock.now() + 250e-6, lambda: board.reader.place([]))
+        with pytest.raises(UnreadableError, match="wrong parity in the answer to 52"):
+            driver.read_uid()
+
+    @pytest.mark.parametrize(
+        ("floating_miso", "words"),
+        [
+            (0x00, "no end of the answer to 52"),
+            (0xFF, "FIFO overflow, collision, wrong parity, protocol error in the answer to 52"),
+        ],
+    )
+    def test_wires_that_come_loose_in_the_midst(
+        self, board: Board, driver: Driver, clock: FakeClock, floating_miso: int, words: str
+    ) -> None:
+        driver.read_uid()
+        clock.at(clock.now(), lambda: board.reader.unplug(floating_miso))
+        with pytest.raises(UnreadableError, match=words):
+            driver.read_uid()
+
+
+class TestWaiting:
+    def test_the_timer_ends_the_wait_for_a_card(self, driver: Driver, clock: FakeClock) -> None:
+        driver.read_uid()
+        start = clock.now()
+        driver.read_uid()
+        assert clock.now() - start < 0.0004
+
+    def test_a_timer_that_was_never_set_does_not_hold_it_up(self, driver: Driver, clock: FakeClock) -> None:
+        driver.Write_MFRC522(driver.TModeReg, 0)
+        start = clock.now()
+        with pytest.raises(UnreadableError, match="no end of the answer"):
+            driver.read_uid()
+        assert clock.now() - start < 0.003
+
+
+class TestChip:
+    def test_version(self, board: Board, driver: Driver) -> None:
+        assert driver.version() == 0x92
+        for floating_miso in (0x00, 0xFF):
+            board.reader.unplug(floating_miso)
+            assert driver.version() == floating_miso
+
+    def test_ready(self, board: Board, driver: Driver) -> None:
+        assert driver.is_ready
+        for floating_miso in (0x00, 0xFF):
+            board.reader.unplug(floating_miso)
+            assert not driver.is_ready
+        board.reader.plug_in()
+        assert not driver.is_ready, "it came back with its field off"
+        driver.restart()
+        assert driver.is_ready
+
+    def test_a_restart_resets_it(self, driver: Driver) -> None:
+        driver.Write_MFRC522(driver.RFCfgReg, 0x78)
+        driver.restart()
+        assert driver.Read_MFRC522(driver.RFCfgReg) == 0x48
+
+    def test_only_its_own_pin_is_released(self, board: Board, driver: Driver) -> None:
+        board.drive(19, True)
+        assert board.is_output(RESET_PIN)
+        driver.close()
+        assert not board.is_output(RESET_PIN)
+        assert board.level(19)
+
+    def test_the_bus_is_released(self, driver: Driver) -> None:
+        driver.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            driver.version()
+
+    @pytest.mark.parametrize(
+        ("error", "advice"), [(FileNotFoundError, "switch it on"), (PermissionError, "groups spi and gpio")]
+    )
+    def test_no_way_to_the_bus(
+        self, driver: Driver, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], advice: str
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(import_module("spidev").SpiDev, "open", refuse)
+        with pytest.raises(OSError, match=advice):
+            type(driver)(clock)
+
+
+def sak(value: int) -> Bits:
+    return to_bits(bytes([value]) + crc_a(bytes([value])))
