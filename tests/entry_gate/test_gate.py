@@ -42,16 +42,6 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 
 @pytest.fixture
-def speaker(board: Board, clock: FakeClock) -> RecordingSpeaker:
-    return RecordingSpeaker(board, clock)
-
-
-@pytest.fixture
-def rider(board: Board, clock: FakeClock) -> Rider:
-    return Rider(board, clock)
-
-
-@pytest.fixture
 def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[Gate]:
     with closing(ServiceManager(clock)) as service_manager:
         light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
