@@ -10,7 +10,6 @@ from redis import Redis
 
 from common.card_reader import CardReader
 from common.cards import Card as ReadCard
-from common.keys import JOURNAL
 from common.mfrc522_driver import Driver
 from common.passes import PassType
 from common.rights import TO_SELL
@@ -23,6 +22,7 @@ from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import Card, Phone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingSpeaker, Rider, run
+from tests.journal import entries
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
 THANKS = {
@@ -55,7 +55,7 @@ def buy(rider: Rider, button: int = RED, card: Card = CARD, confirmation: Card |
 
 
 def channels(redis: Redis) -> list[str]:
-    return [fields["channel"] for _, fields in redis.xrange(JOURNAL)]
+    return [entry.channel for entry in entries(redis)]
 
 
 class TestSale:

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from common.keys import JOURNAL
 from common.passes import PassType
 from common.settings import PREFIX
 from sales_terminal.buttons import PINS
 from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
+from tests.journal import entries
 from tests.processes import Program, wait_for
 from tests.rider import CARD, SERIAL_NUMBER, expect_sound, lift, rest, seen, tap
 
@@ -39,7 +39,7 @@ def tracebacks(program: Program) -> list[str]:
 
 
 def channels(redis: Redis) -> list[str]:
-    return [fields["channel"] for _, fields in redis.xrange(JOURNAL)]
+    return [entry.channel for entry in entries(redis)]
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
