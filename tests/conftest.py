@@ -13,6 +13,7 @@ from simulator.server import Server, find_server
 from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
+from tests.in_process import RecordingSpeaker, Rider
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,3 +76,13 @@ def clock(board: Board) -> FakeClock:
     """The time of the board in this process, and of what the test runs on it."""
     board.clock = FakeClock()
     return board.clock
+
+
+@pytest.fixture
+def rider(board: Board, clock: FakeClock) -> Rider:
+    return Rider(board, clock)
+
+
+@pytest.fixture
+def speaker(board: Board, clock: FakeClock) -> RecordingSpeaker:
+    return RecordingSpeaker(board, clock)

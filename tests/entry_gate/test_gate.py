@@ -10,7 +10,6 @@ from redis import Redis
 
 from common.card_reader import CardReader
 from common.cards import Card as ReadCard
-from common.keys import JOURNAL
 from common.mfrc522_driver import Driver
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
@@ -22,6 +21,7 @@ from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import Card, Phone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingSpeaker, Rider, run, shown
+from tests.journal import entries
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
 AT_FIRST = [(0.0, {RED, YELLOW}), (0.0, {RED})]
@@ -42,16 +42,6 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 
 @pytest.fixture
-def speaker(board: Board, clock: FakeClock) -> RecordingSpeaker:
-    return RecordingSpeaker(board, clock)
-
-
-@pytest.fixture
-def rider(board: Board, clock: FakeClock) -> Rider:
-    return Rider(board, clock)
-
-
-@pytest.fixture
 def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[Gate]:
     with closing(ServiceManager(clock)) as service_manager:
         light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
@@ -62,20 +52,20 @@ def serial_number(card: Card) -> str:
     return ReadCard(card.uid).serial_number
 
 
-def put_pass(redis: Redis, card: Card = CARD, **fields: str) -> None:
-    redis.hset(serial_number(card), mapping=fields or {"passType": "SINGLE_USE"})
+def put_pass(redis: Redis, card: Card = CARD, pass_type: str = "SINGLE_USE") -> None:
+    redis.hset(serial_number(card), "passType", pass_type)
 
 
-def put_ten_trips(redis: Redis) -> None:
-    put_pass(redis, passType="TEN_TRIP", tripsRemaining="10")
+def put_trips(redis: Redis, trips: int = 10) -> None:
+    redis.hset(SERIAL_NUMBER, mapping={"passType": "TEN_TRIP", "tripsRemaining": trips})
 
 
-def trips(redis: Redis) -> str | None:
+def trips(redis: Redis) -> object:
     return redis.hget(SERIAL_NUMBER, "tripsRemaining")
 
 
 def channels(redis: Redis) -> list[str]:
-    return [fields["channel"] for _, fields in redis.xrange(JOURNAL)]
+    return [entry.channel for entry in entries(redis)]
 
 
 class TestGranted:
@@ -99,7 +89,7 @@ class TestGranted:
         assert speaker.lit == [{GREEN}]
 
     def test_two_hours(self, gate: Gate, speaker: RecordingSpeaker, redis: Redis) -> None:
-        put_pass(redis, passType="TWO_HOUR")
+        put_pass(redis, pass_type="TWO_HOUR")
         gate.serve(READ_CARD)
         assert speaker.clips == ["access-granted"]
         assert 7100 < redis.ttl(SERIAL_NUMBER) <= 7200
@@ -139,19 +129,20 @@ class TestDenied:
         assert channels(redis) == ["pass-denied"]
 
     def test_used_up(self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock) -> None:
-        put_pass(redis, passType="TEN_TRIP", tripsRemaining="1")
+        put_trips(redis, 1)
         for _ in range(2):
             gate.serve(READ_CARD)
             clock.sleep(SAME_TAP_S)
         assert speaker.clips == ["access-granted", "access-denied"]
 
     @pytest.mark.parametrize(
-        "fields", [{"passType": "\x1b[2J"}, {"passType": "TEN_TRIP", "tripsRemaining": "many"}], ids=str
+        "fields", [{"passType": "\x1b[2J"}, {"passType": "TEN_TRIP", "tripsRemaining": "many"}], ids=ascii
     )
     def test_garbage_in_the_hash_is_left_as_it_is(
         self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, fields: dict[str, str]
     ) -> None:
-        put_pass(redis, **fields)
+        for name, value in fields.items():
+            redis.hset(SERIAL_NUMBER, name, value)
         gate.serve(READ_CARD)
         assert speaker.clips == ["access-denied"]
         assert redis.hgetall(SERIAL_NUMBER) == fields
@@ -190,7 +181,7 @@ class TestPresentation:
     def test_a_card_that_rests_is_one_tap(
         self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         rider.lay(1.0, CARD)
         run(gate.run, clock, until=11.0)
         assert trips(redis) == "9"
@@ -199,7 +190,7 @@ class TestPresentation:
     def test_the_same_card_within_2_s_is_the_same_tap(
         self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         for at in (1.0, 2.8, 5.0):
             rider.tap(at)
         rider.tap(3.5, SECOND_CARD)
@@ -211,7 +202,7 @@ class TestPresentation:
     def test_the_same_tap_ends_2_s_after_its_answer(
         self, gate: Gate, redis: Redis, clock: FakeClock, later_s: float, left: str
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         gate.serve(READ_CARD)
         clock.sleep(later_s)
         gate.serve(READ_CARD)
@@ -238,7 +229,7 @@ class TestPresentation:
     def test_a_second_card_beside_a_resting_one_makes_no_second_tap(
         self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         rider.lay(1.0, CARD)
         rider.tap(1.5, SECOND_CARD, hold_s=SAME_TAP_S)
         run(gate.run, clock, until=5.0)
@@ -248,7 +239,7 @@ class TestPresentation:
     def test_a_card_that_rests_while_the_reader_fails_is_one_tap(
         self, gate: Gate, rider: Rider, board: Board, redis: Redis, clock: FakeClock
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         rider.lay(1.0, CARD)
         clock.at(2.0, board.reader.unplug)
         clock.at(4.0, board.reader.plug_in)
@@ -269,7 +260,7 @@ class TestUnanswered:
     def test_a_pending_tap_is_asked_again_under_its_id_and_costs_one_trip(
         self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         store.loses_answers = True
         rider.tap(1.0)
         rider.tap(2.0)
@@ -284,7 +275,7 @@ class TestUnanswered:
     def test_a_tap_is_pending_for_a_minute(
         self, gate: Gate, store: LossyStore, redis: Redis, clock: FakeClock, later_s: float, left: str
     ) -> None:
-        put_ten_trips(redis)
+        put_trips(redis)
         store.loses_answers = True
         gate.serve(READ_CARD)
         clock.sleep(later_s)

@@ -1,256 +1,332 @@
-"""The terminal as a process, on a virtual Pi, against a real server."""
+"""The terminal in this process: on the virtual chip and a fake clock, against a real server."""
 
-import signal
+import logging
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from redis import Redis
 
-from common.keys import JOURNAL
+from common.card_reader import CardReader
+from common.cards import Card as ReadCard
+from common.mfrc522_driver import Driver
 from common.passes import PassType
-from simulator.server import Server
-from simulator.virtual_pi.cards import AnyCard, Phone
-from simulator.virtual_pi.station import Kind, VirtualPi
-from tests.processes import Program, wait_for
-from tests.rider import (
-    CARD,
-    SECOND_CARD,
-    SERIAL_NUMBER,
-    SEVEN_BYTE_CARD,
-    TEN_BYTE_CARD,
-    expect_sound,
-    heard,
-    lift,
-    rest,
-    seen,
-    tap,
-)
+from common.rights import TO_SELL
+from common.service_manager import ServiceManager
+from common.settings import Settings
+from sales_terminal.buttons import PINS, Buttons
+from sales_terminal.terminal import SalesTerminal
+from simulator.server import free_port
+from simulator.virtual_pi.board import Board
+from simulator.virtual_pi.cards import Card, Phone
+from tests.fake_clock import FakeClock
+from tests.in_process import LossyStore, RecordingSpeaker, Rider, run
+from tests.journal import entries
+from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
-BUTTONS = {PassType.SINGLE_USE: 19, PassType.TEN_TRIP: 13, PassType.TWO_HOUR: 26}
 THANKS = {
     PassType.SINGLE_USE: "thank-you-single-trip-pass",
     PassType.TEN_TRIP: "thank-you-ten-trip-pass",
     PassType.TWO_HOUR: "thank-you-two-hour-pass",
 }
+READ_CARD = ReadCard(CARD.uid)
 
 
 @pytest.fixture
-def terminal(environment: dict[str, str], pi: VirtualPi) -> Iterator[Program]:
-    with Program("sales_terminal", environment=environment) as terminal:
-        terminal.wait_for_error("connected to Redis")
-        rest(pi)
-        yield terminal
-        assert not [line for line in terminal.errors if "Traceback" in line]
+def store(settings: Settings) -> Iterator[LossyStore]:
+    with closing(LossyStore(settings, needs=TO_SELL)) as store:
+        store.has_pass("0")  # now it is connected
+        yield store
 
 
-def press(pi: VirtualPi, button: int, sound: str = "tap-card-to-confirm") -> None:
-    """Hold a button until the sound begins, and let go."""
-    with expect_sound(pi, sound):
-        pi.press(button)
-    pi.release(button)
+@pytest.fixture
+def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[SalesTerminal]:
+    with closing(ServiceManager(clock)) as service_manager:
+        reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
+        yield SalesTerminal(reader, buttons, store, speaker, service_manager, clock)
+
+
+def buy(rider: Rider, button: int = RED, card: Card = CARD, confirmation: Card | None = None) -> None:
+    """Plan a sale: a tap at 1.0, a press at 2.0 and another tap at 3.0."""
+    rider.tap(1.0, card)
+    rider.press(2.0, button)
+    rider.tap(3.0, confirmation or card)
 
 
 def channels(redis: Redis) -> list[str]:
-    return [fields["channel"] for _, fields in redis.xrange(JOURNAL)]
+    return [entry.channel for entry in entries(redis)]
 
 
-@pytest.mark.usefixtures("terminal")
 class TestSale:
     @pytest.mark.parametrize("pass_type", PassType)
-    def test_tap_press_tap(self, pi: VirtualPi, redis: Redis, pass_type: PassType) -> None:
-        tap(pi, "select-a-pass")
-        press(pi, BUTTONS[pass_type])
-        assert not redis.exists(SERIAL_NUMBER)
-        tap(pi, THANKS[pass_type])
+    def test_tap_press_tap(
+        self,
+        terminal: SalesTerminal,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        redis: Redis,
+        clock: FakeClock,
+        pass_type: PassType,
+    ) -> None:
+        buy(rider, PINS[pass_type])
+        clock.at(2.9, lambda: absent.append(not redis.exists(SERIAL_NUMBER)))
+        absent: list[bool] = []
+        run(terminal.run, clock, until=4.0)
+        assert speaker.played == [(1.0, "select-a-pass"), (2.0, "tap-card-to-confirm"), (3.0, THANKS[pass_type])]
+        assert absent == [True], "nothing is sold before the second tap"
         assert redis.hgetall(SERIAL_NUMBER) == {name: str(value) for name, value in pass_type.new_pass().items()}
         assert redis.ttl(SERIAL_NUMBER) == -1
         assert channels(redis) == [f"pass-issued:{pass_type}"]
-        assert heard(pi) == ["select-a-pass", "tap-card-to-confirm", THANKS[pass_type]]
 
-    @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD])
-    def test_long_uids_count_whole(self, pi: VirtualPi, redis: Redis, card: AnyCard) -> None:
-        tap(pi, "select-a-pass", card)
-        press(pi, BUTTONS[PassType.SINGLE_USE])
-        tap(pi, "thank-you-single-trip-pass", card)
-        assert redis.keys(str(int(str(card), 16)))
+    @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
+    def test_long_uids_count_whole(
+        self, terminal: SalesTerminal, rider: Rider, redis: Redis, clock: FakeClock, card: Card
+    ) -> None:
+        buy(rider, card=card)
+        run(terminal.run, clock, until=4.0)
+        assert redis.exists(str(int.from_bytes(card.uid)))
 
-    def test_a_holder_is_told(self, pi: VirtualPi, redis: Redis) -> None:
+    def test_a_card_that_has_a_pass(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
         redis.hset(SERIAL_NUMBER, mapping={"passType": "SINGLE_USE"})
-        tap(pi, "card-already-has-pass")
+        rider.tap(1.0)
+        run(terminal.run, clock, until=2.0)
+        assert speaker.played == [(1.0, "card-already-has-pass")]
         assert channels(redis) == []
 
-    def test_a_key_that_makes_no_sense_is_left_as_it_is(self, pi: VirtualPi, redis: Redis) -> None:
+    def test_a_key_that_makes_no_sense_is_left_as_it_is(
+        self, terminal: SalesTerminal, speaker: RecordingSpeaker, redis: Redis
+    ) -> None:
         redis.set(SERIAL_NUMBER, "x")
-        tap(pi, "card-already-has-pass")
+        terminal.serve(READ_CARD)
+        assert speaker.clips == ["card-already-has-pass"]
         assert redis.get(SERIAL_NUMBER) == "x"
 
-    def test_another_card_cancels(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "mismatch-cancel", SECOND_CARD)
-        assert redis.keys("*") == []
-        tap(pi, "select-a-pass", SECOND_CARD)
-
-    def test_a_phone_is_not_supported(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "card-not-supported", Phone())
-        assert redis.keys("*") == []
-
-    def test_a_card_that_was_sold_elsewhere_meanwhile(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        redis.hset(SERIAL_NUMBER, mapping={"passType": "TWO_HOUR"})
-        tap(pi, "card-already-has-pass")
+    def test_a_card_that_was_sold_elsewhere_meanwhile(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        buy(rider)
+        clock.at(2.9, lambda: redis.hset(SERIAL_NUMBER, mapping={"passType": "TWO_HOUR"}))
+        run(terminal.run, clock, until=4.0)
+        assert speaker.clips[-1] == "card-already-has-pass"
         assert redis.hgetall(SERIAL_NUMBER) == {"passType": "TWO_HOUR"}
 
+    def test_another_card_cancels_the_sale(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        buy(rider, confirmation=SECOND_CARD)
+        rider.tap(4.0, SECOND_CARD)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played[2:] == [(3.0, "mismatch-cancel"), (4.0, "select-a-pass")]
+        assert redis.keys() == []
 
-@pytest.mark.usefixtures("terminal")
+    def test_a_phone_is_not_supported(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0, Phone())
+        run(terminal.run, clock, until=2.0)
+        assert speaker.played == [(1.0, "card-not-supported")]
+        assert redis.keys() == []
+
+    def test_the_log_has_the_card_and_the_end_of_its_sale(
+        self, terminal: SalesTerminal, rider: Rider, clock: FakeClock, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        buy(rider)
+        run(terminal.run, clock, until=4.0)
+        assert caplog.messages[-1] == f"card {SERIAL_NUMBER}: thank-you-single-trip-pass"
+
+
 class TestFreshPresentation:
-    def test_a_card_that_keeps_resting_confirms_nothing(self, pi: VirtualPi, redis: Redis) -> None:
-        with expect_sound(pi, "select-a-pass"):
-            pi.lay(CARD)
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        rest(pi)
-        assert redis.keys("*") == []
-        lift(pi)
-        tap(pi, "thank-you-ten-trip-pass")
+    def test_a_card_that_keeps_resting_confirms_nothing(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0, hold_s=4.0)
+        rider.press(2.0, RED)
+        rider.tap(6.0)
+        run(terminal.run, clock, until=7.0)
+        assert speaker.played[1:] == [(2.0, "tap-card-to-confirm"), (6.0, THANKS[PassType.SINGLE_USE])]
 
-    def test_a_second_tap_before_the_press_confirms_nothing(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        pi.lay(CARD)
-        lift(pi)
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        rest(pi)
-        assert redis.keys("*") == []
+    def test_a_second_tap_before_the_press_confirms_nothing(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.tap(2.0, hold_s=3.0)
+        rider.press(3.0, RED)
+        run(terminal.run, clock, until=6.0)
+        assert speaker.clips == ["select-a-pass", "tap-card-to-confirm"]
+        assert redis.keys() == []
 
-    def test_the_card_must_leave_before_the_next_sale(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        with expect_sound(pi, "thank-you-ten-trip-pass"):
-            pi.lay(CARD)
-        rest(pi)
-        assert heard(pi)[-1] == "thank-you-ten-trip-pass"
-        lift(pi)
-        tap(pi, "card-already-has-pass")
+    def test_the_card_must_leave_before_the_next_sale(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.tap(3.0, hold_s=3.0)
+        rider.tap(7.0)
+        run(terminal.run, clock, until=8.0)
+        assert speaker.played[2:] == [(3.0, THANKS[PassType.SINGLE_USE]), (7.0, "card-already-has-pass")]
 
 
-@pytest.mark.usefixtures("terminal")
 class TestButtons:
-    def test_one_that_is_down_already_does_not_count(self, pi: VirtualPi) -> None:
-        pi.press(BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "select-a-pass")
-        rest(pi)
-        assert heard(pi) == ["select-a-pass"]
-        press(pi, BUTTONS[PassType.TWO_HOUR])
-        pi.release(BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "thank-you-two-hour-pass")
+    def test_a_press_before_the_question_is_no_answer(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.press(0.5, YELLOW)
+        rider.tap(1.0)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.clips == ["select-a-pass"]
 
-    def test_it_counts_once_it_was_released(self, pi: VirtualPi) -> None:
-        pi.press(BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "select-a-pass")
-        pi.release(BUTTONS[PassType.TEN_TRIP])
-        rest(pi)
-        press(pi, BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "thank-you-ten-trip-pass")
+    def test_one_that_is_held_before_the_question_does_not_count(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.press(0.5, YELLOW, hold_s=9.0)
+        rider.tap(1.0)
+        rider.press(3.0, GREEN)
+        rider.tap(4.0)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played[1:] == [(3.0, "tap-card-to-confirm"), (4.0, THANKS[PassType.TWO_HOUR])]
 
-    def test_a_press_before_the_question_is_no_answer(self, pi: VirtualPi) -> None:
-        pi.press(BUTTONS[PassType.TEN_TRIP])
-        pi.release(BUTTONS[PassType.TEN_TRIP])
-        tap(pi, "select-a-pass")
-        rest(pi)
-        assert heard(pi) == ["select-a-pass"]
+    def test_it_counts_once_it_was_released(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.press(0.5, YELLOW, hold_s=1.0)
+        rider.tap(1.0)
+        rider.press(2.0, YELLOW)
+        rider.tap(3.0)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.clips[-1] == THANKS[PassType.TEN_TRIP]
+
+    def test_two_at_once_are_no_choice(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED, YELLOW)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.clips == ["select-a-pass"]
 
 
-@pytest.mark.usefixtures("terminal")
 class TestPrompts:
-    def test_a_press_and_a_tap_cut_them_short(self, pi: VirtualPi) -> None:
-        with expect_sound(pi, "select-a-pass"):
-            pi.lay(CARD)
-        pi.lift(CARD)
-        rest(pi)
-        press(pi, BUTTONS[PassType.SINGLE_USE])
-        tap(pi, "thank-you-single-trip-pass")
-        for prompt, shortest_s in [("select-a-pass", 4.0), ("tap-card-to-confirm", 1.8)]:
-            (began,), (ended,) = seen(pi, Kind.SOUND_BEGAN, prompt), seen(pi, Kind.SOUND_ENDED, prompt)
-            assert ended.at - began.at < shortest_s
-
-    def test_without_a_press_the_sale_times_out(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        pi.wait_for(lambda pi: "sale-timed-out" in heard(pi), 35)
-        asked, timed_out = (
-            seen(pi, Kind.SOUND_BEGAN, "select-a-pass")[0].at,
-            seen(pi, Kind.SOUND_BEGAN, "sale-timed-out")[0].at,
-        )
-        assert 29.5 < timed_out - asked < 31
-        assert redis.keys("*") == []
-
-    def test_without_a_second_tap_the_sale_times_out(self, pi: VirtualPi, redis: Redis) -> None:
-        tap(pi, "select-a-pass")
-        press(pi, BUTTONS[PassType.SINGLE_USE])
-        pi.wait_for(lambda pi: "sale-timed-out" in heard(pi), 35)
-        assert redis.keys("*") == []
-        tap(pi, "select-a-pass")
-
-
-class TestOutOfService:
-    def test_without_redis_nothing_is_sold_until_it_comes(
-        self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
+    def test_a_tap_cuts_the_running_one_short_and_so_does_a_press(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
-        server = Server(server_program, tmp_path)
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": str(server.port)}
-        with Program("sales_terminal", environment=environment) as terminal:
-            terminal.wait_for_error(f"no connection to Redis at 127.0.0.1:{server.port}")
-            tap(pi, "out-of-service")
-            with server:
-                terminal.wait_for_error("connected to Redis")
-                tap(pi, "select-a-pass")
-            assert terminal.stop() == 0
-            assert not [line for line in terminal.errors if "Traceback" in line]
+        """A press by the prompt that it starts; see the speaker's own tests."""
+        buy(rider)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.stopped == [1.0, 3.0]
+        assert speaker.played[1] == (2.0, "tap-card-to-confirm")
 
-    def test_redis_away_at_the_confirmation(
-        self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
+    def test_30_s_without_a_press_end_the_sale(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        server = Server(server_program, tmp_path, "--appendonly", "yes")
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": str(server.port)}
-        with server, Program("sales_terminal", environment=environment) as terminal:
-            terminal.wait_for_error("connected to Redis")
-            tap(pi, "select-a-pass")
-            press(pi, BUTTONS[PassType.TWO_HOUR])
-            server.kill()
-            tap(pi, "out-of-service")
-            server.start()
-            with server.client() as redis:
-                assert not redis.exists(SERIAL_NUMBER)
-                tap(pi, "select-a-pass")
+        rider.tap(1.0)
+        rider.press(32.0, RED)
+        run(terminal.run, clock, until=33.0)
+        assert speaker.played == [(1.0, "select-a-pass"), (31.0, "sale-timed-out")]
+        assert redis.keys() == []
+
+    def test_30_s_without_a_second_tap_end_the_sale(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.tap(33.0)
+        run(terminal.run, clock, until=34.0)
+        assert speaker.played[1:] == [(2.0, "tap-card-to-confirm"), (32.0, "sale-timed-out"), (33.0, "select-a-pass")]
+        assert redis.keys() == []
+
+
+class TestUnanswered:
+    def test_without_redis_nothing_is_sold(
+        self, settings: Settings, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        with (
+            closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_SELL)) as store,
+            closing(ServiceManager(clock)) as service_manager,
+        ):
+            reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
+            rider.tap(1.0)
+            run(SalesTerminal(reader, buttons, store, speaker, service_manager, clock).run, clock, until=2.0)
+        assert speaker.played == [(1.0, "out-of-service")]
 
     def test_a_sale_whose_answer_was_lost_is_finished_by_the_next_tap(
-        self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
+        self,
+        terminal: SalesTerminal,
+        store: LossyStore,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        redis: Redis,
+        clock: FakeClock,
     ) -> None:
-        server = Server(server_program, tmp_path)
-        environment |= {"TRANSIT_PASS_DEMO_REDIS_PORT": str(server.port)}
-        with server, server.client() as redis, Program("sales_terminal", environment=environment) as terminal:
-            terminal.wait_for_error("connected to Redis")
-            tap(pi, "select-a-pass")
-            press(pi, BUTTONS[PassType.TWO_HOUR])
-            server.suspend()
-            tap(pi, "out-of-service")
-            server.resume()
-            terminal.wait_for_more_errors("connected to Redis", than=1)
-            wait_for(lambda: redis.exists(SERIAL_NUMBER))
-            tap(pi, "thank-you-two-hour-pass")
-            assert channels(redis) == ["pass-issued:TWO_HOUR"]
+        store.loses_answers = True
+        buy(rider, GREEN)
+        clock.at(4.0, lambda: setattr(store, "loses_answers", False))
+        rider.tap(5.0)
+        rider.tap(6.0)
+        run(terminal.run, clock, until=7.0)
+        assert speaker.played[2:] == [
+            (3.0, "out-of-service"),
+            (5.0, THANKS[PassType.TWO_HOUR]),
+            (6.0, "card-already-has-pass"),
+        ]
+        assert channels(redis) == ["pass-issued:TWO_HOUR"]
 
-    def test_a_broken_reader_ends_the_sale_and_a_press_tells(self, pi: VirtualPi, terminal: Program) -> None:
-        tap(pi, "select-a-pass")
-        with expect_sound(pi, "out-of-service"):
-            pi.unplug_reader()
-        press(pi, BUTTONS[PassType.SINGLE_USE], "out-of-service")
-        pi.plug_in_reader()
-        terminal.wait_for_error("the card reader answers again")
-        tap(pi, "select-a-pass")
+    @pytest.mark.parametrize(
+        ("later_s", "clip"), [(59.0, THANKS[PassType.SINGLE_USE]), (60.0, "card-already-has-pass")]
+    )
+    def test_a_sale_is_pending_for_a_minute(
+        self,
+        terminal: SalesTerminal,
+        store: LossyStore,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        clock: FakeClock,
+        later_s: float,
+        clip: str,
+    ) -> None:
+        store.loses_answers = True
+        rider.press(0.5, RED)
+        rider.tap(1.0)
+        terminal.serve(READ_CARD)
+        store.loses_answers = False
+        clock.sleep(later_s)
+        terminal.serve(READ_CARD)
+        assert speaker.clips[2:] == ["out-of-service", clip]
 
-    @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-    def test_stop(self, pi: VirtualPi, terminal: Program, with_signal: signal.Signals) -> None:
-        tap(pi, "select-a-pass")
-        assert terminal.stop(with_signal) == 0
-        pi.wait_for(lambda pi: not pi.running and not pi.sounding, 10)
+
+class TestReaderOutOfService:
+    def test_it_ends_the_sale_and_a_press_gets_the_prompt(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        clock.at(2.0, board.reader.unplug)
+        rider.press(3.0, RED)
+        clock.at(4.0, board.reader.plug_in)
+        rider.press(5.0, RED)
+        rider.tap(6.0)
+        run(terminal.run, clock, until=7.0)
+        assert speaker.played == [
+            (1.0, "select-a-pass"),
+            (2.0, "out-of-service"),
+            (3.0, "out-of-service"),
+            (6.0, "select-a-pass"),
+        ]
+
+    def test_it_ends_the_wait_for_the_second_tap(
+        self,
+        terminal: SalesTerminal,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        board: Board,
+        redis: Redis,
+        clock: FakeClock,
+    ) -> None:
+        buy(rider)
+        clock.at(2.5, board.reader.unplug)
+        clock.at(2.6, board.reader.plug_in)
+        rider.tap(5.0)
+        run(terminal.run, clock, until=6.0)
+        assert speaker.played[2:] == [(2.5, "out-of-service"), (5.0, "select-a-pass")]
+        assert redis.keys() == []
