@@ -1,4 +1,6 @@
-"""The keys in Redis that are no cards' passes."""
+"""The names in Redis that more than one program uses, beside the cards' passes."""
 
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
+CHANNELS = "pass-*"
+"""The pattern of all channels."""

@@ -9,8 +9,7 @@ from redis.client import PubSub
 from redis.exceptions import NoPermissionError, ResponseError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
-from common.events import CHANNELS
-from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX
 from common.passes import PassType
 
 Command = tuple[str, ...]

@@ -1,66 +1,39 @@
 """Run the system monitor: `python -m system_monitor`."""
 
 import argparse
+import io
 import os
 import re
 import signal
 import sys
-from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from redis.exceptions import RedisError
 
 from common.clock import Clock
 from common.daemon import argument_parser, settings_or_exit
-from common.events import Event
-from common.redis_link import explain
 from common.service_manager import ServiceManager
 from system_monitor.monitor import Monitor, Selection
-from system_monitor.rendering import Renderer, json_line
+from system_monitor.redis_source import RedisSource
+from system_monitor.rendering import COLORED, PLAIN, Renderer
+from system_monitor.terminal import Terminal
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-class Terminal:
-    """Shows events on standard output and notices on standard error."""
-
-    def __init__(self, renderer: Renderer, as_json: bool) -> None:
-        self.counts: Counter[str] = Counter()
-        self._renderer = renderer
-        self._as_json = as_json
-
-    def show(self, event: Event) -> None:
-        """Write the event's line."""
-        self.counts[event.kind] += 1
-        sys.stdout.write((json_line(event) if self._as_json else self._renderer.line(event)) + "\n")
-
-    def show_malformed(self, channel: str, reason: str) -> None:
-        """Write a line that is no event's, and so not among those of `--json`."""
-        self.counts["unreadable"] += 1
-        (sys.stderr if self._as_json else sys.stdout).write(self._renderer.malformed(channel, reason) + "\n")
-
-    def notice(self, text: str) -> None:
-        """Write a notice, after the events it comes after."""
-        self.flush()
-        print(f"system-monitor: {text}", file=sys.stderr, flush=True)
-
-    def flush(self) -> None:
-        """Pass on what has been written."""
-        sys.stdout.flush()
-
-    def summarize(self) -> None:
-        """Tell how many events of each kind were shown."""
-        kinds = ", ".join(f"{count} {kind.removeprefix('pass-')}" for kind, count in sorted(self.counts.items()))
-        total = self.counts.total()
-        self.notice(f"{total} {'event' if total == 1 else 'events'} shown{': ' if kinds else ''}{kinds}")
-
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, then show what they ask for."""
-    options = _parser().parse_args()
-    settings = settings_or_exit("system-monitor")
-    terminal = Terminal(Renderer(_is_colored(options.color)), options.json)
-    monitor = Monitor(settings, Selection(options.card, options.last, options.since), terminal, ServiceManager(Clock()))
+    options = _parser().parse_args(arguments)
+    source = RedisSource(settings_or_exit("system-monitor"))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # any text may come, whatever the locale can write
+    style = COLORED if _is_colored(options.color) else PLAIN
+    terminal = Terminal(Renderer(style), options.json, sys.stdout, sys.stderr)
+    clock = Clock()
+    selection = Selection(options.card, options.last, options.since)
+    monitor = Monitor(source, selection, terminal, clock, ServiceManager(clock))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if options.follow:
@@ -71,40 +44,53 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
     except RedisError as error:
-        sys.exit(f"system-monitor: {explain(error, settings)}")
+        sys.exit(f"system-monitor: {source.explain(error)}")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argument_parser("system-monitor", "Shows everything that happens in the system, as it happens.")
     parser.add_argument(
-        "-n", dest="last", metavar="N", type=_count, default=10, help="begin with the last N events (10)"
+        "-n", dest="last", metavar="N", type=_count, default=10, help="start with the last N events (default: 10)"
     )
-    parser.add_argument("--since", metavar="WHEN", type=_milliseconds, help="begin at a time, or 2h (s, m, h, d) ago")
-    parser.add_argument("--no-follow", dest="follow", action="store_false", help="end after the events so far")
-    parser.add_argument("--card", metavar="NUMBER", help="show one card's events only")
-    parser.add_argument("--json", action="store_true", help="one object a line, exactly as published")
+    parser.add_argument(
+        "--since",
+        metavar="WHEN",
+        type=partial(milliseconds, now=datetime.now().astimezone()),
+        help="start at a time (14:00, 2026-01-31 14:00), or so long ago (90s, 30m, 2h, 1d)",
+    )
+    parser.add_argument("--no-follow", dest="follow", action="store_false", help="exit after the events so far")
+    parser.add_argument("--card", metavar="NUMBER", help="show only this card's events")
+    parser.add_argument("--json", action="store_true", help="print each event as a line of JSON, as published")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     return parser
 
 
 def _count(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-        raise argparse.ArgumentTypeError("takes a number of events")
+        raise argparse.ArgumentTypeError("expected a number of events")
     return int(text)
 
 
-def _milliseconds(text: str) -> int:
-    """Return the Unix time in ms of `2h` ago or of `2026-01-31 14:00`, in the local zone unless it names one."""
+def milliseconds(text: str, now: datetime) -> int:
+    """Return the Unix time in ms of `2h` ago, of `14:00` today or of `2026-01-31 14:00`.
+
+    Args:
+        text: what was typed; its times are local unless they name their zone.
+        now: the time, with its zone.
+
+    Raises:
+        argparse.ArgumentTypeError: the text is none of these.
+    """
     try:
         if ago := re.fullmatch(r"(\d{1,9})([smhd])", text, re.ASCII):
-            time = datetime.now().astimezone() - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            time = now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         elif re.fullmatch(r"\d\d:\d\d(:\d\d)?", text, re.ASCII):
-            time = datetime.fromisoformat(f"{datetime.now().astimezone():%Y-%m-%d} {text}").astimezone()
+            time = datetime.fromisoformat(f"{now:%Y-%m-%d} {text}").astimezone()
         else:
             time = datetime.fromisoformat(text).astimezone()
         return max(0, int(time.timestamp() * 1000))
     except (ValueError, OverflowError) as error:
-        raise argparse.ArgumentTypeError("takes 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00") from error
+        raise argparse.ArgumentTypeError("expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00") from error
 
 
 def _is_colored(choice: str) -> bool:

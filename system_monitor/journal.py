@@ -5,13 +5,13 @@ from typing import Any
 
 from redis import Redis
 
-from common.events import START, Event, EventId, MalformedEventError
 from common.keys import JOURNAL
+from system_monitor.events import START, Event, EventId, MalformedEventError
 
 BATCH = 1000
 
 Entry = tuple[EventId, Event | None]
-"""An entry's id and its event; None if it holds none that can be read."""
+"""An entry's id and its event; None if it holds no valid one."""
 
 
 class Journal:
@@ -69,8 +69,8 @@ def _only_id(entries: list[tuple[str, dict[str, str]]]) -> EventId:
 
 
 def _entry(raw: tuple[str, dict[str, str]]) -> Entry:
-    id_, fields = raw
+    id_, fields = EventId.parse(raw[0]), raw[1]
     try:
-        return EventId.parse(id_), Event.parse(fields["channel"], fields["payload"])
+        return id_, Event.parse(fields["channel"], fields["payload"], id_)
     except (KeyError, MalformedEventError):
-        return EventId.parse(id_), None
+        return id_, None

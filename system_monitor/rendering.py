@@ -2,67 +2,105 @@
 
 import json
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from common.events import Event
 from common.text import printable
-
-BLUE, MAGENTA, RED, YELLOW = 34, 35, 31, 33  # ECMA-48 SGR, foreground
-_DIM = 2
+from system_monitor.events import Event
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
-_DENIALS = {"no-pass": "it holds no pass", "invalid-pass": "its pass makes no sense"}
+_DENIALS = {"no-pass": "it holds no pass", "invalid-pass": "its pass is invalid"}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What is written before each part of a line, and after it (ECMA-48 SGR)."""
+
+    time: str = ""
+    issued: str = ""
+    activated: str = ""
+    used: str = ""
+    left: str = ""
+    denied: str = ""
+    malformed: str = ""
+    end: str = ""
+
+
+PLAIN = Style()
+COLORED = Style(
+    time="\x1b[2m",
+    issued="\x1b[33m",
+    activated="\x1b[35m",
+    used="\x1b[34m",
+    left="\x1b[33m",
+    denied="\x1b[31m",
+    malformed="\x1b[31m",
+    end="\x1b[0m",
+)
 
 
 class Renderer:
     """Turns an event into a line: time, device, what happened."""
 
-    def __init__(self, colored: bool) -> None:
-        self._colored = colored
+    def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
+        """Choose the looks.
+
+        Args:
+            style: the colours.
+            now: the Unix time in seconds. What happened today is written without its date, and what does not say
+                when it happened, happened now.
+        """
+        self._style = style
+        self._now = now
+        self._time = lru_cache(maxsize=1000)(_time)
 
     def line(self, event: Event) -> str:
         """Describe an event."""
-        now_s = int(time.time())
+        now_s = int(self._now())
         at = event.at
         at_s = now_s if at is None else at // 1000
         device = printable(event.device or "-", 64)
-        return f"{self._paint(_clock(at_s, now_s // 60), _DIM)}  {device:<20}  {self._sentence(event)}"
+        style = self._style
+        return f"{style.time}{self._time(at_s, now_s // 60)}{style.end}  {device:<20}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a message that is no event."""
-        return self._paint(f"unreadable message on {printable(channel, 64)}: {reason}", RED)
+        return f"{self._style.malformed}malformed message on {printable(channel, 64)}: {reason}{self._style.end}"
 
     def _sentence(self, event: Event) -> str:
+        style = self._style
         card = f"card {printable(event.card, 40)}"
         pass_type = event.pass_type
-        sold = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
+        its_pass = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
         match event.kind:
             case "pass-issued":
-                return self._paint(f"{card} was issued a {sold}", YELLOW)
+                return f"{style.issued}{card} was issued a {its_pass}{style.end}"
             case "pass-activated":
-                return self._paint(f"{card} activated its {sold}{_time_left(event)}", MAGENTA)
+                return f"{style.activated}{card} activated its {its_pass}{_time_left(event)}{style.end}"
             case "pass-used":
                 left = _trips_left(event) or _time_left(event)
-                return self._paint(f"{card} used its {sold} for a journey", BLUE) + self._paint(left, YELLOW)
+                return f"{style.used}{card} used its {its_pass} for a journey{style.left}{left}{style.end}"
             case "pass-denied":
-                return self._paint(f"{card} was denied{_reason(event)}", RED)
+                return f"{style.denied}{card} was denied{_reason(event)}{style.end}"
         return f"{printable(event.channel, 64)}: {printable(event.text)}"
-
-    def _paint(self, text: str, color: int) -> str:
-        return f"\x1b[{color}m{text}\x1b[0m" if self._colored and text else text
-
-
-@lru_cache(maxsize=1000)
-def _clock(at_s: int, now_minutes: int) -> str:
-    """Write a Unix time as the time of day, and with its date unless that is today's; both are in the local zone."""
-    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_minutes * 60)
-    return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 
 
 def json_line(event: Event) -> str:
     """Return the event just as it was published, unless that could disturb a terminal or the line."""
     return event.text if event.text.isprintable() else json.dumps(event.payload, separators=(",", ":"))
+
+
+def count(number: int, noun: str) -> str:
+    """Say how many there are."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _time(at_s: int, now_minutes: int) -> str:
+    """Write a Unix time as the time of day, and with its date unless that is today's; both are in the local zone."""
+    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_minutes * 60)
+    return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 
 
 def _reason(event: Event) -> str:
@@ -74,9 +112,7 @@ def _reason(event: Event) -> str:
 
 def _trips_left(event: Event) -> str:
     left = event.number("remainingTrips")
-    if left is None:
-        return ""
-    return f", {left} {'trip' if left == 1 else 'trips'} left"
+    return "" if left is None else f", {count(left, 'trip')} left"
 
 
 def _time_left(event: Event) -> str:

@@ -130,7 +130,7 @@ class TestHistory:
     def test_bad_option(self, server: Server, options: list[str]) -> None:
         program = monitor(server, *options)
         assert program.end() == 2
-        assert "takes" in program.errors[-1]
+        assert "expected" in program.errors[-1]
 
     def test_without_redis(self) -> None:
         program = Program("system_monitor", "--no-follow", environment={PORT: "1"})

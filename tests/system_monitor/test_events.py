@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.events import Event, EventId, MalformedEventError
+from system_monitor.events import Event, EventId, MalformedEventError
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -22,7 +22,7 @@ def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> N
     event = Event.parse(channel, json.dumps(payload))
     for value in (event.kind, event.card, event.pass_type):
         assert isinstance(value, str)
-    assert event.id is None or isinstance(event.id, EventId)
+    assert event.claimed_id is None or isinstance(event.claimed_id, EventId)
     assert event.device is None or isinstance(event.device, str)
     assert event.at is None or datetime.fromtimestamp(event.at / 1000, UTC)
     assert event.number("remainingTrips") is None or abs(payload["remainingTrips"]) < 10**12
@@ -49,7 +49,7 @@ def test_fields() -> None:
         '"pass":{"passType":"TEN_TRIP","tripsRemaining":"3"},"remainingTrips":2}',
     )
     assert (event.kind, event.card, event.pass_type, event.device) == ("pass-used", "7", "TEN_TRIP", "gate-1")
-    assert event.id == EventId(1700000000123, 4)
+    assert event.claimed_id == EventId(1700000000123, 4)
     assert event.at == 1700000000123
     assert event.number("remainingTrips") == 2
 

@@ -3,19 +3,18 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
-CHANNELS = "pass-*"
-"""The pattern of all channels."""
-
+LARGEST_NUMBER = 10**12
+LATEST_MS = 253_402_214_400_000  # 9999-12-31: `datetime` ends with this day, in some time zones before UTC's midnight
 
 _ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _decode = json.JSONDecoder().decode
 
 
 class EventId(NamedTuple):
-    """An entry's place in the journal: the Unix time in ms of Redis's clock, and a number within it."""
+    """An entry's place in the journal: Unix time in ms by Redis's clock, and a number within that millisecond."""
 
     milliseconds: int
     sequence: int
@@ -30,19 +29,21 @@ class EventId(NamedTuple):
         match = _ID.fullmatch(text)
         if not match:
             raise ValueError("no event id")
-        return cls(int(match[1]), int(match[2]))
+        id_ = cls(int(match[1]), int(match[2]))
+        if max(id_) >= 2**64:
+            raise ValueError("an event id that Redis cannot have given")
+        return id_
 
     @property
-    def time(self) -> datetime:
-        """The time of the entry, in the local zone."""
-        return datetime.fromtimestamp(self.milliseconds / 1000, UTC).astimezone()
+    def time(self) -> str:
+        """The entry's local date and time; the id itself if that is beyond the calendar, as a forged one can be."""
+        if self.milliseconds >= LATEST_MS:
+            return str(self)
+        return f"{datetime.fromtimestamp(self.milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
 
     def __str__(self) -> str:
         return f"{self.milliseconds}-{self.sequence}"
 
-
-MOST = 10**12
-YEAR_10000_MS = 253_402_300_800_000
 
 START = EventId(0, 0)
 """The place before the first event."""
@@ -64,8 +65,13 @@ class Event(NamedTuple):
     text: str
 
     @classmethod
-    def parse(cls, channel: str, text: str) -> "Event":
-        """Read a message.
+    def parse(cls, channel: str, text: str, entry_id: EventId | None = None) -> "Event":
+        """Read a message, or an entry of the journal.
+
+        Args:
+            channel: where it was published.
+            text: its payload.
+            entry_id: the entry's id, which is added to the payload, as in the message, unless that has one.
 
         Raises:
             MalformedEventError: the text is no JSON object.
@@ -76,6 +82,9 @@ class Event(NamedTuple):
             raise MalformedEventError("not JSON") from error
         if not isinstance(payload, dict):
             raise MalformedEventError("not a JSON object")
+        if entry_id and "id" not in payload:
+            text = f'{text.rstrip()[:-1]}{"," if payload else ""}"id":"{entry_id}"}}'
+            payload["id"] = str(entry_id)
         return cls(channel, payload, text)
 
     @property
@@ -89,8 +98,8 @@ class Event(NamedTuple):
         return str(self.payload.get("cardSerialNumber", "?"))
 
     @property
-    def id(self) -> EventId | None:
-        """The event's place in the journal."""
+    def claimed_id(self) -> EventId | None:
+        """The place in the journal that the payload names; whoever may publish can name any."""
         try:
             return EventId.parse(self.payload["id"])
         except (KeyError, TypeError, ValueError):
@@ -98,9 +107,9 @@ class Event(NamedTuple):
 
     @property
     def at(self) -> int | None:
-        """When it happened, by Redis's clock: Unix time in milliseconds, before the year 10000."""
+        """When it happened, by Redis's clock: Unix time in milliseconds, up to the year 9999."""
         value = self.payload.get("at")
-        return value if type(value) is int and 0 <= value < YEAR_10000_MS else None
+        return value if type(value) is int and 0 <= value < LATEST_MS else None
 
     @property
     def device(self) -> str | None:
@@ -117,4 +126,4 @@ class Event(NamedTuple):
     def number(self, field: str) -> int | None:
         """Return a field that is a whole number of a size that a pass can have."""
         value = self.payload.get(field)
-        return value if type(value) is int and abs(value) < MOST else None
+        return value if type(value) is int and abs(value) < LARGEST_NUMBER else None
