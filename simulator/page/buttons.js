@@ -1,0 +1,71 @@
+/* The terminal's buttons, and the switches for cables, wires and the server. */
+
+import { send } from "./connection.js";
+import { find, wait, write } from "./dom.js";
+
+const PRESS_MS = 150;
+const COMMANDS = { cut: ["cut", "restore"], unplug: ["unplug", "plug"], stop: ["stop", "start"] };
+
+/** A button is down for as long as a pointer or a key holds it down. */
+export function makePressable(element) {
+  const name = element.dataset.button;
+  let isDown = false;
+  let downAt;
+  let upAt = -PRESS_MS;
+  const press = () => {
+    if (isDown) return;
+    isDown = true;
+    downAt = performance.now();
+    send(`hold ${name}`);
+  };
+  const release = async () => {
+    if (!isDown) return;
+    isDown = false;
+    upAt = performance.now();
+    const missing = downAt + PRESS_MS - upAt;
+    if (missing > 0) await wait(missing); // a click may be shorter than any finger's press
+    if (!isDown) send(`release ${name}`);
+  };
+  const isPress = ({ key }) => key === "Enter" || key === " ";
+  element.addEventListener("pointerdown", (event) => {
+    if (event.button) return;
+    element.setPointerCapture(event.pointerId);
+    press();
+  });
+  element.addEventListener("keydown", (event) => {
+    if (!isPress(event)) return;
+    event.preventDefault(); // no click of its own
+    press();
+  });
+  element.addEventListener("keyup", (event) => {
+    if (!isPress(event)) return;
+    event.preventDefault();
+    release();
+  });
+  element.addEventListener("click", () => {
+    if (performance.now() - upAt < PRESS_MS) return; // the pointer's own; others come from assistive technology
+    press();
+    release();
+  });
+  for (const kind of ["pointerup", "pointercancel", "lostpointercapture", "blur"]) {
+    element.addEventListener(kind, release);
+  }
+  for (const kind of ["blur", "pagehide"]) window.addEventListener(kind, release);
+  element.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is none
+}
+
+export function makeSwitches(within) {
+  for (const [kind, [off, on]] of Object.entries(COMMANDS)) {
+    for (const element of within.querySelectorAll(`[data-${kind}]`)) {
+      element.addEventListener("click", () => {
+        send(`${element.getAttribute("aria-checked") === "true" ? off : on} ${element.dataset[kind]}`);
+      });
+    }
+  }
+}
+
+export function showSwitch(element, isOn) {
+  const { on = "", off = "out" } = element.dataset;
+  element.setAttribute("aria-checked", isOn);
+  write(find("b", element), isOn ? on : off);
+}

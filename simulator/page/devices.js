@@ -1,0 +1,109 @@
+/* The sales terminal and the gates. */
+
+import { makePressable, makeSwitches, showSwitch } from "./buttons.js";
+import { animate, find, fromTemplate, make, write } from "./dom.js";
+import { clickReader, clickTap } from "./hands.js";
+import { Speaker } from "./sound.js";
+import { refresh } from "./state.js";
+
+const FLASH_MS = 700; // longer than a flashing lamp stays as it is
+const GATE_INVITATION = "Tap a card with a pass to go in.";
+const DEVICES = {
+  terminal: { title: "Sales terminal", invitation: "Tap a card to buy a pass." },
+  gate: { title: "Entry gate", invitation: GATE_INVITATION },
+  gate2: { title: "Second entry gate", invitation: GATE_INVITATION },
+};
+const COLORS = { GO: "green", "OUT OF SERVICE": "yellow", DENIED: "red flashing", CLOSED: "red", OFF: "" };
+
+const panels = new Map(); // by device
+
+export const titleOf = (device) => DEVICES[device].title.toLowerCase();
+export const lyingOn = (device) => find(".lying", panels.get(device).element);
+
+export function showDevices({ devices }) {
+  for (const [name, panel] of panels) {
+    if (devices.some((device) => device.name === name)) continue;
+    panel.element.remove();
+    panels.delete(name);
+  }
+  for (const device of devices) showDevice(panels.get(device.name) ?? makePanel(device), device);
+
+  const hasSecondGate = panels.has("gate2");
+  find("#add-gate").disabled = hasSecondGate;
+  find("#second-gate").hidden = hasSecondGate;
+  find("#race-bar").hidden = !hasSecondGate;
+}
+
+function makePanel({ name, type }) {
+  const element = fromTemplate("device-template");
+  const { title, invitation } = DEVICES[name];
+  element.dataset.device = name;
+  element.setAttribute("aria-label", title);
+  find("h2", element).textContent = title;
+  find(".face", element).append(fromTemplate(`${type}-template`));
+  for (const part of ["reader", "tap", "cut", "unplug"]) find(`[data-${part}]`, element).dataset[part] = name;
+  find("[data-reader]", element).setAttribute("aria-label", `Card reader of the ${titleOf(name)}`);
+  find("[data-tap]", element).setAttribute("aria-label", `Tap the card at the ${titleOf(name)}`);
+  find("[data-reader]", element).addEventListener("click", () => clickReader(name));
+  find("[data-tap]", element).addEventListener("click", () => clickTap(name));
+  for (const button of element.querySelectorAll("[data-button]")) makePressable(button);
+  makeSwitches(element);
+  find("#second-gate").before(element);
+  const panel = { element, speaker: new Speaker(element, invitation), lit: null, flashedAt: -FLASH_MS, timer: null };
+  panels.set(name, panel);
+  return panel;
+}
+
+function showDevice(panel, device) {
+  const { element } = panel;
+  if (panel.speaker.show(device.sound)) {
+    if (device.sound.clip === "access-denied") panel.flashedAt = performance.now();
+    if (device.sound.clip === "access-granted") walkThrough(find(".rider", element));
+  }
+  if (device.type === "gate") showLight(panel, device.lit);
+  for (const button of element.querySelectorAll("[data-button]")) {
+    button.classList.toggle("down", device.pressed.includes(button.dataset.button));
+  }
+  find(".reader", element).classList.toggle("unplugged", !device.reader);
+  find(".waves", element).toggleAttribute("hidden", !device.reader);
+  write(find(".reader-word", element), device.reader ? "lay a card here" : "not connected");
+  showSwitch(find("[data-cut]", element), device.network);
+  showSwitch(find("[data-unplug]", element), device.reader);
+  find(".log", element).replaceChildren(...device.log.slice(-2).map((line) => make("li", line)));
+}
+
+/** Show the lamps, and put them into words. A lamp that flashes is known by its going out and coming on again. */
+function showLight(panel, lit) {
+  const now = performance.now();
+  const lamps = lit.join(" ");
+  const isFlashing = () => now - panel.flashedAt < FLASH_MS;
+  if (panel.lit === "red" && lamps === "") panel.flashedAt = now;
+  if (panel.lit === "" && lamps === "red" && isFlashing()) panel.flashedAt = now;
+  panel.lit = lamps;
+
+  const word = wordFor(lit, isFlashing());
+  for (const lamp of panel.element.querySelectorAll(".lamp")) lamp.dataset.lit = lit.includes(lamp.dataset.lamp);
+  find(".passage", panel.element).className = `passage ${COLORS[word]}`;
+  write(find(".light-word", panel.element), word);
+  clearTimeout(panel.timer);
+  if (word === "DENIED") panel.timer = setTimeout(refresh, FLASH_MS);
+}
+
+function wordFor(lit, isFlashing) {
+  if (lit.includes("green")) return "GO";
+  if (lit.includes("yellow")) return "OUT OF SERVICE";
+  if (isFlashing) return "DENIED";
+  return lit.includes("red") ? "CLOSED" : "OFF";
+}
+
+function walkThrough(rider) {
+  const far = "translateY(-6px) scale(0.55)";
+  const near = "translateY(6px) scale(1.15)";
+  const frames = [
+    { transform: far, opacity: 0 },
+    { transform: far, opacity: 1, offset: 0.2 },
+    { transform: near, opacity: 1, offset: 0.85 },
+    { transform: near, opacity: 0 },
+  ];
+  animate(rider, frames, { duration: 2400, easing: "ease-in-out" });
+}

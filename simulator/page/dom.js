@@ -1,0 +1,37 @@
+/* Small helpers around the document. */
+
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const TOAST_MS = 4000;
+let toastTimer;
+
+export const find = (selector, within = document) => within.querySelector(selector);
+export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export function fromTemplate(id) {
+  return find(`#${id}`).content.firstElementChild.cloneNode(true);
+}
+
+export function make(tag, text, className = "") {
+  return Object.assign(document.createElement(tag), { textContent: text, className });
+}
+
+/** Write a text, but only if it is another one: live regions speak at every write. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function animate(element, frames, options) {
+  if (!calm.matches) element.animate(frames, options);
+}
+
+/** Show a message for a few seconds. */
+export function toast(text) {
+  write(find("#toast"), text);
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => write(find("#toast"), ""), TOAST_MS);
+}
+
+export function clock(seconds) {
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return parts.map((part, place) => String(part).padStart(place ? 2 : 1, "0")).join(":");
+}

@@ -1,0 +1,46 @@
+/* The page: it shows what the demo reports, and sends it what the user's hands do. */
+
+import { clearLines, showBackstage, showLines } from "./backstage.js";
+import { makeSwitches } from "./buttons.js";
+import { showCards } from "./cards.js";
+import { connect, send } from "./connection.js";
+import { showDevices } from "./devices.js";
+import { find, toast, write } from "./dom.js";
+import { pick, race } from "./hands.js";
+import { addView, report, revert } from "./state.js";
+import { showSoundButton, silence, toggleSound } from "./sound.js";
+
+function showBanner(text) {
+  write(find("#banner"), text);
+  find("main").inert = text !== "";
+}
+
+makeSwitches(document);
+find("#add-gate").addEventListener("click", () => send("add gate"));
+find("#race").addEventListener("click", race);
+find("#sound").addEventListener("click", toggleSound);
+for (const element of document.querySelectorAll("[data-later]")) {
+  element.addEventListener("click", () => send(`later ${element.dataset.later}`));
+}
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape") pick(null);
+});
+showSoundButton();
+
+for (const view of [showDevices, showCards, showBackstage]) addView(view);
+connect({
+  opened: clearLines,
+  closed: () => {
+    showBanner("The demo has ended. Start it again, and this page reconnects by itself.");
+    silence();
+  },
+  state: (message) => {
+    showBanner("");
+    report(message);
+  },
+  lines: showLines,
+  error: ({ text }) => {
+    toast(text);
+    revert();
+  },
+});

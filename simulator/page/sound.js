@@ -1,0 +1,67 @@
+/* What the devices' loudspeakers play, to be heard and to be read. */
+
+import { find, write } from "./dom.js";
+
+const TAIL_S = 0.4; // a clip that is so near its end has not been cut short
+
+const captions = await (await fetch("/audio/prompts.json")).json();
+const players = [];
+let isOn = localStorage.getItem("sound") !== "off";
+
+for (const clip of Object.keys(captions)) fetch(`/audio/${clip}.mp3`).catch(() => {}); // into the browser's cache
+
+/** A device's loudspeaker. */
+export class Speaker {
+  #element;
+  #audio = new Audio();
+  #key; // of the sound that is shown; not defined before the first
+
+  constructor(element, invitation) {
+    this.#element = element;
+    write(find(".said", element), invitation);
+    players.push(this.#audio);
+  }
+
+  /** Show a sound, or null, and return whether it has begun since the last look. */
+  show(sound) {
+    const key = sound && `${sound.clip} ${sound.at}`;
+    if (key === this.#key) return false;
+    const isFirst = this.#key === undefined;
+    this.#key = key;
+    this.#write(sound);
+    const isAtEnd = this.#audio.duration - this.#audio.currentTime < TAIL_S;
+    if (sound || !isAtEnd) this.#audio.pause();
+    if (!sound || isFirst) return false; // what was playing before the page came is not played again
+    if (isOn) {
+      this.#audio.src = `/audio/${sound.clip}.mp3`;
+      this.#audio.play().catch(() => {}); // a browser plays nothing before the first click; a prompt may be cut short
+    }
+    return true;
+  }
+
+  #write(sound) {
+    const prompt = find(".prompt", this.#element);
+    const said = find(".said", this.#element);
+    prompt.dataset.clip = sound?.clip ?? "";
+    write(prompt, sound ? (captions[sound.clip] ?? sound.clip) : "");
+    if (sound) write(said, prompt.textContent);
+    said.hidden = Boolean(sound);
+    this.#element.classList.toggle("is-sounding", Boolean(sound));
+  }
+}
+
+export function silence() {
+  for (const audio of players) audio.pause();
+}
+
+export function toggleSound() {
+  isOn = !isOn;
+  localStorage.setItem("sound", isOn ? "on" : "off");
+  if (!isOn) silence();
+  showSoundButton();
+}
+
+export function showSoundButton() {
+  find("#sound").setAttribute("aria-pressed", isOn);
+  write(find("#sound"), isOn ? "♪ Sound on" : "♪ Sound off");
+}
