@@ -153,7 +153,7 @@ class TestMessages:
     def published(self, redis: Redis, settings: Settings) -> list[tuple[str, str]]:
         """The messages of one card that buys and uses a pass of every type, and is denied once."""
         with (
-            redis.pubsub() as pubsub,  # type: ignore[no-untyped-call]
+            redis.pubsub() as pubsub,
             closing(PassStore(settings, TO_SELL)) as terminal,
             closing(PassStore(settings, TO_USE)) as gate,
         ):
