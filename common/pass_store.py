@@ -91,26 +91,20 @@ class PassStore:
             raise Unavailable("Redis gave an unknown answer") from error
 
     def _change(self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]) -> object:
-        if not self._replicas:
-            return script(keys=keys, args=arguments)
-        try:
-            answer, replicas = self._change_and_wait(script, keys, arguments)
-        except NoScriptError:
-            self._link.redis.script_load(script.script)
-            answer, replicas = self._change_and_wait(script, keys, arguments)
-        if replicas < self._replicas:
-            raise ReplicationError(f"{replicas} of {self._replicas} replicas hold the change")
-        return answer
-
-    def _change_and_wait(
-        self, script: Script, keys: Sequence[str], arguments: Sequence[str | int]
-    ) -> tuple[object, int]:
-        """Return the script's answer and how many replicas hold what it changed."""
         with self._link.redis.pipeline(transaction=False) as pipeline:
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-            pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
-            answer, replicas = pipeline.execute()
-        return answer, replicas
+            if self._replicas:
+                pipeline.wait(self._replicas, REPLICATION_LIMIT_MS)
+            answer, *holders = pipeline.execute(raise_on_error=False)
+        if isinstance(answer, NoScriptError):
+            self._link.redis.script_load(script.script)
+            return self._change(script, keys, arguments)
+        for error in (answer, *holders):
+            if isinstance(error, Exception):
+                raise error
+        if holders and holders[0] < self._replicas:
+            raise ReplicationError(f"{holders[0]} of {self._replicas} replicas hold the change")
+        return answer
 
     def _prepare(self, redis: Redis) -> None:
         """Find out now, not at a rider's tap, what this user may not do; load the scripts for the first tap."""

@@ -17,7 +17,7 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and says what it takes."""
 
 
-class _Rule(NamedTuple):
+class Rule(NamedTuple):
     """What a value looks like: in words, as a regular expression for all of it, and as a Python value."""
 
     words: str
@@ -26,12 +26,12 @@ class _Rule(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """A row of the table of settings; `default` is in words where the program works it out."""
+    """A row of the table of settings; `default` is what holds while the variable is not set, in words."""
 
     name: str
     description: str
     default: str
-    rule: _Rule
+    rule: Rule
 
 
 def _addresses(text: str) -> Sequence[tuple[str, int]]:
@@ -45,19 +45,19 @@ def _certificates(path: str) -> str:
 
 
 _PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
-_TEXT = _Rule("printable text", r"(?s).+")
-_PORT = _Rule("a port from 1 to 65535", _PORTS, int)
-_ADDRESSES = _Rule("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
-_LABEL = _Rule("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+")
-_YES_OR_NO = _Rule("yes or no", "yes|no", "yes".__eq__)
-_CERTIFICATES = _Rule("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
-_REPLICAS = _Rule("a number of replicas from 0 to 9", r"\d", int)
-_DEVICE = _Rule("a printable name of at most 64 characters", r"(?s).{1,64}")
-_OUTPUT = _Rule("an output module of mpg123, such as alsa or pulse", r"[\w,-]+")
-_EVENTS = _Rule("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
+_TEXT = Rule("printable text", r"(?s).+")
+_PORT = Rule("a port from 1 to 65535", _PORTS, int)
+_ADDRESSES = Rule("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
+_LABEL = Rule("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+")
+_YES_OR_NO = Rule("yes or no", "yes|no", "yes".__eq__)
+_CERTIFICATES = Rule("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
+_REPLICAS = Rule("a number of replicas from 0 to 9", r"\d", int)
+_DEVICE = Rule("a printable name of at most 64 characters", r"(?s).{1,64}")
+_OUTPUT = Rule("an output module of mpg123, such as alsa or pulse", r"[\w,-]+")
+_EVENTS = Rule("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
 
 
-def _row(description: str, default: str, value: object = MISSING, rule: _Rule = _TEXT) -> Any:  # noqa: ANN401
+def _row(description: str, default: str, value: object = MISSING, rule: Rule = _TEXT) -> Any:  # noqa: ANN401
     """Declare a setting: what it means, its default in words and as a value, and what it takes."""
     return field(default=value, metadata={"row": (description, default, rule)})
 
@@ -74,10 +74,7 @@ class Settings:
     redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
     redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
     redis_sentinels: Sequence[tuple[str, int]] = _row(
-        "Redis Sentinels that name the server, in place of host and port: host:port,...",
-        "none",
-        (),
-        _ADDRESSES,
+        "Redis Sentinels that name the server, in place of host and port: host:port,...", "none", (), _ADDRESSES
     )
     redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
     redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
@@ -97,16 +94,16 @@ class Settings:
 
     @classmethod
     def from_environment(cls, program: str, environment: Mapping[str, str]) -> "Settings":
-        """Read the settings of `program`.
-
-        An empty variable counts as one that is not set.
+        """Read the settings of `program`; an empty variable counts as one that is not set.
 
         Raises:
             SettingsError: a variable has a value that cannot be used.
         """
-        given = ((setting, environment.get(PREFIX + setting.name)) for setting in SETTINGS)
-        values = {setting.name.lower(): _checked(setting, value) for setting, value in given if value}
-        return cls(**({"device": f"{program}-{socket.gethostname()}"} | values))  # type: ignore[arg-type]  # checked
+        values: dict[str, Any] = {"device": f"{program}-{socket.gethostname()}"}
+        for setting in SETTINGS:
+            if value := environment.get(PREFIX + setting.name):
+                values[setting.name.lower()] = _checked(setting, value)
+        return cls(**values)
 
 
 SETTINGS = tuple(Setting(each.name.upper(), *each.metadata["row"]) for each in fields(Settings))
@@ -126,13 +123,3 @@ def _checked(setting: Setting, value: str) -> object:
         with suppress(ValueError, OSError):
             return rule.convert(value)
     raise SettingsError(f"{PREFIX}{setting.name} takes {rule.words}, not {printable(value, 40)!r}")
-
-
-def _template() -> str:
-    """Return a file of settings in which nothing is set, for systemd's EnvironmentFile=."""
-    rows = (f"\n# {description} ({default})\n#{PREFIX}{name}=" for name, description, default, _ in SETTINGS)
-    return "\n".join(["# The settings of Transit Pass. In parentheses: what holds while a line is not set.", *rows])
-
-
-if __name__ == "__main__":
-    print(_template())
