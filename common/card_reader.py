@@ -77,7 +77,6 @@ class CardReader:
         return True
 
     def _report(self, problem: str) -> None:
-        self._ends_at = inf
         if problem != self.problem:
             _logger.error("%s", problem)
         self.problem = problem

@@ -72,14 +72,17 @@ class TestPresentation:
         bench.place(FOUR)
         assert bench.poll_for(1) == [FOUR.uid]
 
-    def test_flickering_does_not_end_it(self, bench: Bench) -> None:
+    @pytest.mark.parametrize("seen", [(FOUR,), (FOUR, SEVEN)], ids=["the card", "something"])
+    def test_it_does_not_end_while_something_is_seen_now_and_then(self, bench: Bench, seen: tuple[Card, ...]) -> None:
         bench.place(FOUR)
         bench.poll_for(0.1)
         for _ in range(10):
             bench.place()
             bench.poll_for(0.2)
-            bench.place(FOUR)
-            assert bench.poll_for(0.03) == []
+            bench.place(*seen)
+            bench.poll_for(0.03)
+        bench.place(FOUR)
+        assert bench.poll_for(1) == []
 
     def test_another_card_begins_another_at_once(self, bench: Bench) -> None:
         for card in (FOUR, SEVEN, TEN):

@@ -189,13 +189,23 @@ class TestChip:
         driver.restart()
         assert driver.is_ready
 
-    def test_a_restart_resets_it(self, driver: Driver) -> None:
-        driver.Write_MFRC522(driver.RFCfgReg, 0x78)
+    def test_a_restart_drives_the_reset_pin(
+        self, board: Board, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        levels: list[bool] = []
+        monkeypatch.setattr(board.reader, "set_nrstpd", levels.append)
         driver.restart()
-        assert driver.Read_MFRC522(driver.RFCfgReg) == 0x48
+        assert levels == [False, True]
+
+    def test_a_card_has_5_ms_to_start_before_the_first_look(self, driver: Driver, clock: FakeClock) -> None:
+        assert clock.now() >= 0.005
+        before = clock.now()
+        driver.restart()
+        assert clock.now() - before >= 0.001 + 0.005 + 0.005, "reset, oscillator, card"
 
     def test_only_its_own_pin_is_released(self, board: Board, driver: Driver) -> None:
-        board.drive(19, True)
+        gpio = import_module("RPi.GPIO")
+        gpio.setup(19, gpio.OUT, initial=gpio.HIGH)
         assert board.is_output(RESET_PIN)
         driver.close()
         assert not board.is_output(RESET_PIN)
