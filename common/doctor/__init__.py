@@ -1,1 +1,0 @@
-"""The doctor: what is wrong with a device, and the command that mends it."""

@@ -1,0 +1,1 @@
+"""The doctor: what is wrong with a device, and the command that fixes it."""

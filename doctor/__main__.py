@@ -1,0 +1,68 @@
+"""Run the doctor: `python -m doctor gate`."""
+
+import json
+import os
+import re
+import signal
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from common.clock import Clock
+from common.daemon import argument_parser, settings_or_exit
+from common.settings import PREFIX, Settings
+from doctor.finding import Finding
+from doctor.hardware import check_sound, hardware_findings
+
+
+def main() -> None:
+    """Print each finding as soon as it is made, and at the end how many there are."""
+    parser = argument_parser("doctor", "Resets the reader, plays a clip, and says what is wrong and how to fix it.")
+    parser.add_argument("device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what they share")
+    parser.add_argument("--lights", action="store_true", help="light the gate's lamps, one after another")
+    parser.add_argument("--json", action="store_true", help="a line for each: name, status, text, remedy, commands")
+    parser.add_argument("--settings", metavar="FILE", default=os.devnull, help="settings, a line for each: NAME=VALUE")
+    options = parser.parse_args()
+    if options.lights and options.device != "gate":
+        parser.error("--lights is for the gate: a terminal's pins are inputs")
+    try:
+        given = re.findall(rf"(?m)^\s*({PREFIX}\w+)=(['\"]?)(.*?)\2\s*$", Path(options.settings).read_text())
+    except (OSError, ValueError) as error:
+        parser.error(f"--settings: {error}")
+    os.environ.update((name, value) for name, _, value in given)
+    settings = settings_or_exit("doctor")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    count: Counter[str] = Counter()
+    try:
+        for finding in examine(options.device, settings, options.lights, Clock()):
+            print(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured), flush=True)
+            count[finding.status] += 1
+        if not options.json:
+            verdict = "" if count.keys() & {"WARN", "FAIL"} else "all is well: "
+            print(verdict + ", ".join(f"{number} {status}" for status, number in count.most_common()), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    sys.exit("FAIL" in count)
+
+
+def examine(device: str | None, settings: Settings, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+    """Yield what there is to say about a device, or about what all have in common."""
+    try:
+        from doctor.server import RedisDoctor
+
+        yield from RedisDoctor(settings, device, clock).findings()
+        if device != "monitor":
+            yield check_sound(settings)
+            yield from hardware_findings(device, with_lights, clock)
+    except ImportError as error:
+        yield Finding("packages", "FAIL", str(error), "install it", [f"sudo scripts/install {device or 'gate'}"])
+    except Exception as error:
+        yield Finding("pins", "FAIL", f"{type(error).__name__}: {error}", "stop any other program that uses them")
+
+
+if __name__ == "__main__":
+    main()

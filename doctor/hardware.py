@@ -1,0 +1,168 @@
+"""The Pi and what is connected to it: the GPIO library, the reader, the pins, the sound."""
+
+import grp
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
+from importlib.metadata import distributions
+from pathlib import Path
+from types import ModuleType
+
+from common import wiring
+from common.audio import clip_path, failure_reason, player_command
+from common.clock import Clock
+from common.settings import PREFIX, Settings
+from doctor.finding import Finding
+
+LIT_S = 1.0
+MODEL = Path("/proc/device-tree/model")
+RUNTIME_FOLDERS = Path("/run/entry-gate"), Path("/run/sales-terminal")  # systemd keeps them while it runs these units
+
+_WITHOUT_RPI_GPIO = r"Raspberry Pi (5|Compute Module 5)"  # and the 500: it does not know the chip that has their pins
+_VERSIONS = {0x88: "an FM17522, a clone that works", 0x12: "a counterfeit of the MFRC522; many work"}
+_VERSIONS |= {0x90 + number: f"an MFRC522 of version {number}" for number in range(3)}
+_READER_WIRES = ", ".join(f"{wire.contact} to pin {wire.header_pin}" for wire in wiring.READER)
+_PINS = [wire.bcm for wire in wiring.COLOURS]
+
+
+def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+    """Yield what there is to say about the Pi, for a device or for what both devices have."""
+    yield (library := check_gpio_library())
+    if library.status == "SKIP":
+        return
+    yield (bus := check_spi())
+    yield check_groups()
+    if running := next((folder.name for folder in RUNTIME_FOLDERS if folder.exists()), None):
+        yield Finding("reader", "SKIP", f"{running} is using it", "stop that", [f"sudo systemctl stop {running}"])
+    elif "FAIL" in {library.status, bus.status}:
+        yield Finding("reader", "SKIP", "neither it nor the pins can be used")
+    else:
+        gpio = import_module("RPi.GPIO")
+        gpio.setmode(gpio.BCM)
+        gpio.setwarnings(False)  # of pins that a program left as they were
+        yield from check_reader(gpio, clock)
+        if device == "terminal":
+            yield check_buttons(gpio, clock)
+        if device == "gate":
+            yield check_lights(gpio, clock) if with_lights else Finding("lights", "SKIP", "not lit without --lights")
+
+
+def check_gpio_library() -> Finding:
+    """Tell which library loads as RPi.GPIO, and whether it works on this Pi."""
+    model = MODEL.read_text(errors="replace").strip("\0\n") if MODEL.exists() else ""
+    candidates = (each for each in distributions() if each.name in {"RPi.GPIO", "rpi-lgpio"})
+    first = next(candidates, None)  # on the path, and so the one that loads
+    which = f"{first.name} {first.version}" if first else "a library in place of RPi.GPIO"
+    install = "sudo apt install python3-rpi-lgpio"
+    if which.startswith("RPi.GPIO") and re.match(_WITHOUT_RPI_GPIO, model):
+        commands = [f"sudo {sys.prefix}/bin/pip uninstall RPi.GPIO", install]
+        return Finding("gpio library", "FAIL", f"RPi.GPIO does not work on a {model}", "use rpi-lgpio", commands)
+    try:
+        import_module("RPi.GPIO")
+    except Exception as error:  # RuntimeError where it sees no Pi, and what lgpio may add
+        if not model:
+            return Finding("gpio library", "SKIP", "this machine is not a Raspberry Pi")
+        return Finding("gpio library", "FAIL", f"it does not load: {error}", "install it", [install])
+    return Finding("gpio library", "OK", f"{which} on a {model}" if model else which)
+
+
+def check_spi() -> Finding:
+    """Tell whether this user can open the reader's bus."""
+    import spidev
+
+    try:
+        spidev.SpiDev(0, 0).close()
+    except FileNotFoundError:
+        return Finding("spi", "FAIL", "no /dev/spidev0.0", "switch SPI on", ["sudo raspi-config nonint do_spi 0"])
+    except PermissionError:
+        return Finding("spi", "FAIL", "no access to /dev/spidev0.0", "join its group", ["sudo usermod -aG spi $USER"])
+    return Finding("spi", "OK", "/dev/spidev0.0 can be opened")
+
+
+def check_groups() -> Finding:
+    """Tell whether this user, unless it is root, is in the groups of pins, bus and sound that this machine has."""
+    groups = [group for group in grp.getgrall() if group.gr_name in {"gpio", "spi", "audio"}]
+    missing = [group.gr_name for group in groups if group.gr_gid not in {*os.getgroups(), os.getegid()}]
+    if missing and os.geteuid() != 0:
+        join = f"sudo usermod -aG {','.join(missing)} $USER"
+        return Finding("groups", "FAIL", f"this user is not in {', '.join(missing)}", "join, then log in again", [join])
+    return Finding("groups", "OK", "this user may use pins, bus and sound, as far as groups are needed for it")
+
+
+def check_reader(gpio: ModuleType, clock: Clock) -> Iterator[Finding]:
+    """Tell which chip answers, whether it always does, and whether it is silent while its reset pin is low."""
+    from common.mfrc522_driver import Driver
+
+    with closing(Driver(clock)) as driver:
+        versions = {driver.version() for _ in range(20)}
+        gpio.output(wiring.RESET.bcm, False)
+        clock.sleep(0.005)
+        held = driver.version()
+        driver.restart()
+        released = driver.version()
+    seen = ", ".join(f"0x{version:02X}" for version in sorted(versions))
+    if len(versions) > 1 or versions <= {0x00, 0xFF}:
+        problem = "a wire is loose or too long" if versions - {0x00, 0xFF} else "it does not answer"
+        yield Finding("reader", "FAIL", f"{problem}: its version reads {seen}", f"check its wires: {_READER_WIRES}")
+        yield Finding("reset", "SKIP", "the reader does not answer as it should")
+        return
+    yield Finding("reader", "OK", f"{_VERSIONS.get(min(versions), 'an unknown chip')} answers ({seen})")
+    if held in versions:
+        text = f"the reader still answers while GPIO {wiring.RESET.bcm} is low"
+        yield Finding("reset", "FAIL", text, f"connect {_place(wiring.RESET)}")
+    elif released not in versions:
+        yield Finding("reset", "FAIL", f"after it the version reads 0x{released:02X}", "check the power supply")
+    else:
+        yield Finding("reset", "OK", _place(wiring.RESET))
+
+
+def check_buttons(gpio: ModuleType, clock: Clock) -> Finding:
+    """Tell whether a button of the terminal is pressed, which nobody does now."""
+    gpio.setup(_PINS, gpio.IN, pull_up_down=gpio.PUD_UP)
+    pressed = list(wiring.COLOURS)
+    for _ in range(5):
+        clock.sleep(0.01)
+        pressed = [button for button in pressed if not gpio.input(button.bcm)]
+    gpio.cleanup(_PINS)
+    if not pressed:
+        return Finding("buttons", "OK", "none is pressed")
+    remedy = f"disconnect from ground (pin {wiring.GROUND.header_pin})"
+    return Finding("buttons", "FAIL", f"pressed, though nobody should: {', '.join(map(_place, pressed))}", remedy)
+
+
+def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
+    """Light the gate's lamps, one after another; all are off at the end, whatever ends it."""
+    try:
+        gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
+        for pin in _PINS:
+            gpio.output(pin, True)
+            clock.sleep(LIT_S)
+            gpio.output(pin, False)
+    finally:
+        gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
+        gpio.cleanup(_PINS)
+    lit = ", ".join(map(_place, wiring.COLOURS))
+    return Finding("lights", "SKIP", f"lit for {LIT_S:.0f} s each: {lit}", "only you can see whether they shone")
+
+
+def check_sound(settings: Settings, limit_s: float = 5.0) -> Finding:
+    """Play a short clip as the devices do; the limit is long, for a busy Pi starts a player late."""
+    command = [*player_command(settings.audio_output), str(clip_path("access-granted"))]
+    if len(command) == 1:
+        return Finding("sound", "FAIL", "no mpg123 on PATH", "install it", ["sudo apt install mpg123"])
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=True)  # noqa: S603
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
+        is_late = isinstance(error, subprocess.TimeoutExpired)
+        reason = f"no end within {limit_s:g} s" if is_late else failure_reason(error.stderr or b"")
+        remedy = f"set {PREFIX}AUDIO_OUTPUT to an output that works; this lists the devices of alsa:"
+        return Finding("sound", "FAIL", f"mpg123 fails on {settings.audio_output}: {reason}", remedy, ["aplay -l"])
+    return Finding("sound", "OK", f"played on {settings.audio_output}; not heard? check the loudspeaker")
+
+
+def _place(wire: wiring.GpioWire) -> str:
+    return f"{wire.contact} to pin {wire.header_pin} (GPIO {wire.bcm})"

@@ -1,0 +1,133 @@
+"""Redis: whether it can be reached, is the right one, permits what it must, answers fast and forgets nothing."""
+
+import re
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from threading import Thread
+from typing import Any, TypeVar
+
+from redis.exceptions import NoPermissionError, ResponseError
+
+from common.clock import Clock
+from common.redis_link import PATIENCE_S, explain, redis_client
+from common.rights import TO_SELL, TO_USE, check_device, subscribe
+from common.settings import PREFIX, Settings
+from doctor.finding import Finding, Status
+
+_SOCKET_TIMEOUT_S = 2.0
+_LIMIT_S = 2.5
+_Answer = TypeVar("_Answer")
+_MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
+    ("durability", "appendonly", "no", "FAIL", "a power cut undoes sales and entries", "yes"),
+    ("durability", "appendfsync", "no", "WARN", "a power cut may undo the last half minute", "everysec"),
+    ("durability", "appendfsync", "everysec", "OK", "a power cut may undo the last two seconds", ""),
+    ("durability", "appendfsync", "always", "OK", "what was acknowledged is on the disk", ""),
+    ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and forgets nothing", ""),
+    ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server throws passes away", "noeviction"),
+)
+"""A finding's name, one of the server's settings, its value, what that means, and the value that would be better."""
+
+
+class RedisDoctor:
+    """Looks at the Redis of these settings, for a device or for all that there are."""
+
+    def __init__(self, settings: Settings, device: str | None, clock: Clock) -> None:
+        self._settings = settings
+        self._device = device
+        self._clock = clock
+        self._redis: Any = redis_client(settings, retries=0, socket_timeout_s=_SOCKET_TIMEOUT_S)
+
+    def findings(self) -> Iterator[Finding]:
+        """Yield what there is to say; a server that does not answer as it should is asked no more."""
+        settings = self._settings
+        try:
+            for check in (self._server, self._rights, self._round_trip):
+                yield _within_limit(check)
+            facts = _within_limit(self._facts)
+            yield judge("durability", facts)
+            yield judge("eviction", facts)
+        except Exception as error:
+            (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
+            question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
+            ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
+            remedy = "ask it from here, then look at it on its own machine:"
+            yield Finding(
+                "redis", "FAIL", explain(error, settings), remedy, [ask, "sudo systemctl status redis-server"]
+            )
+
+    def _server(self) -> Finding:
+        answer = self._redis.execute_command("HELLO")
+        greeting = dict(zip(answer[::2], answer[1::2], strict=False))
+        server, version, role = (str(greeting.get(field, "?")) for field in ("server", "version", "role"))
+        what = f"{server} {version}, a {role}, at {self._settings.redis_address}"
+        if server == "redis" and re.match(r"[0-6]\.", version):
+            return Finding("redis", "FAIL", what, "install Redis 7.0 or newer, or Valkey, on that machine")
+        if role in {"replica", "slave"} and self._device != "monitor":
+            return Finding(
+                "redis", "FAIL", what, f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
+            )
+        return Finding("redis", "OK", what)
+
+    def _round_trip(self) -> Finding:
+        times: list[float] = []
+        while len(times) < 20 and sum(times) < _LIMIT_S / 2:
+            before = self._clock.now()
+            self._redis.ping()
+            times.append(self._clock.now() - before)
+        median_s = statistics.median(times)
+        text = f"{median_s * 1000:.2f} ms, the median of {len(times)}; a device waits {PATIENCE_S:.0f} s"
+        is_slow = median_s > PATIENCE_S / 2
+        return Finding("round trip", "FAIL" if is_slow else "OK", text, "check the network" if is_slow else "")
+
+    def _rights(self) -> Finding:
+        """Tell what this user lacks for the device, or which of them it could be."""
+        user = self._settings.redis_username or "default"
+        granted, refused = [], []
+        for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
+            try:
+                if role == "monitor":
+                    with self._redis.pubsub() as pubsub:
+                        subscribe(self._redis, pubsub, _SOCKET_TIMEOUT_S)
+                else:
+                    check_device(self._redis, TO_USE if role == "gate" else TO_SELL)
+                granted.append(role)
+            except NoPermissionError as error:
+                refused.append(f"{user} cannot be a {role}: {error}")
+        if granted:
+            return Finding("rights", "OK", f"{user} may do all that a {' or a '.join(granted)} does")
+        remedy = "on Redis's machine, compare with deploy/users.acl:"
+        return Finding("rights", "FAIL", "; ".join(refused), remedy, [f"redis-cli ACL GETUSER {user}"])
+
+    def _facts(self) -> dict[str, str]:
+        """Return the server's settings that decide what it keeps, as far as this user may ask for them."""
+        with suppress(ResponseError):
+            return dict(self._redis.config_get("append*", "maxmemory-policy"))
+        with suppress(ResponseError):
+            info = self._redis.info()
+            return {"appendonly": "yes" if info["aof_enabled"] else "no", "maxmemory-policy": info["maxmemory_policy"]}
+        return {}
+
+
+def judge(name: str, facts: Mapping[str, str]) -> Finding:
+    """Tell what the server's settings mean for the passes in it."""
+    for finding, setting, value, status, meaning, better in _MEANINGS:
+        if finding == name and re.fullmatch(value, facts.get(setting, "")):
+            remedy = ("on Redis's machine:", [f"redis-cli CONFIG SET {setting} {better}", "redis-cli CONFIG REWRITE"])
+            return Finding(name, status, f"{meaning} ({setting} {facts[setting]})", *(remedy if better else ()))
+    return Finding(name, "SKIP", "this user may not ask", "ask on Redis's machine:", ["redis-cli CONFIG GET '*'"])
+
+
+def _within_limit(check: Callable[[], _Answer]) -> _Answer:
+    """Check in a thread of its own: a name that is not found, or an answer byte by byte, has no limit."""
+    future: Future[_Answer] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(check())
+        except Exception as error:
+            future.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return future.result(_LIMIT_S)
