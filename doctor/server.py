@@ -12,9 +12,10 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from common.clock import Clock
 from common.redis_link import PATIENCE_S, explain, redis_client
-from common.rights import TO_SELL, TO_USE, check_device, subscribe
+from common.rights import TO_SELL, TO_USE, check_device
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding, Status
+from system_monitor.redis_source import subscribe
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
@@ -89,7 +90,7 @@ class RedisDoctor:
             try:
                 if role == "monitor":
                     with self._redis.pubsub() as pubsub:
-                        subscribe(self._redis, pubsub, _SOCKET_TIMEOUT_S)
+                        subscribe(self._redis, pubsub)
                 else:
                     check_device(self._redis, TO_USE if role == "gate" else TO_SELL)
                 granted.append(role)

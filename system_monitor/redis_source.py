@@ -1,17 +1,26 @@
 """The monitor's side of Redis: the journal, and a subscription to all channels."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from redis.exceptions import RedisError
+from redis.client import PubSub
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as SlowAnswerError
 
+from common.keys import CHANNELS, JOURNAL
 from common.redis_link import explain, redis_client
-from common.rights import subscribe
 from common.settings import Settings
 from system_monitor.journal import Journal
 
 SOCKET_TIMEOUT_S = 4.0
+NEEDS: Sequence[tuple[str, ...]] = (
+    ("EXISTS", JOURNAL),
+    ("XRANGE", JOURNAL, "-", "+", "COUNT", "1"),
+    ("XREVRANGE", JOURNAL, "+", "-", "COUNT", "1"),
+    ("XINFO", "STREAM", JOURNAL),
+)
+"""What the monitor asks of Redis beside its subscription."""
 
 
 class Subscription(Protocol):
@@ -41,7 +50,7 @@ class RedisSource:
         """
         try:
             with self._redis.pubsub() as pubsub:
-                subscribe(self._redis, pubsub, SOCKET_TIMEOUT_S)
+                subscribe(self._redis, pubsub)
                 yield pubsub
         finally:
             self._redis.connection_pool.disconnect()
@@ -49,3 +58,33 @@ class RedisSource:
     def explain(self, error: RedisError) -> str:
         """Say in one line, to an operator, what went wrong and what to do."""
         return explain(error, self._settings)
+
+
+def subscribe(redis: Any, pubsub: PubSub) -> None:  # noqa: ANN401  # redis-py's types are too narrow
+    """Subscribe to all channels, and try all else that the monitor does: its user may run no script that asks.
+
+    Args:
+        redis: a client that has logged in as the user.
+        pubsub: its connection for messages, which is left subscribed.
+
+    Raises:
+        NoPermissionError: the user lacks rights; the message names them.
+        RedisError: the server cannot be asked.
+    """
+    refused = [" ".join(command[:2]) for command in NEEDS if not _is_permitted(redis, command)]
+    try:
+        pubsub.psubscribe(CHANNELS)
+        if pubsub.get_message(timeout=SOCKET_TIMEOUT_S) is None:
+            raise SlowAnswerError
+    except NoPermissionError:
+        refused.append(f"PSUBSCRIBE {CHANNELS}")
+    if refused:
+        raise NoPermissionError(f"missing are {', '.join(refused)}")
+
+
+def _is_permitted(redis: Any, command: Sequence[str]) -> bool:  # noqa: ANN401
+    try:
+        redis.execute_command(*command)
+    except ResponseError as error:  # or there is no journal yet
+        return not isinstance(error, NoPermissionError)
+    return True
