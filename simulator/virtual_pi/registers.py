@@ -1,103 +1,77 @@
 """Registers, bits and commands of the MFRC522 (datasheet rev. 3.9, chapters 9 and 10)."""
 
 from enum import IntEnum
+from typing import Self
+
+_READ_ONLY = True
 
 
 class Register(IntEnum):
-    """Register addresses (9.2, table 20)."""
+    """Registers: the address (9.2, table 20), the value after a reset (9.3), and whether the host can only read."""
 
-    COMMAND = 0x01
-    COM_I_EN = 0x02
-    DIV_I_EN = 0x03
-    COM_IRQ = 0x04
-    DIV_IRQ = 0x05
-    ERROR = 0x06
-    STATUS1 = 0x07
-    STATUS2 = 0x08
-    FIFO_DATA = 0x09
-    FIFO_LEVEL = 0x0A
-    WATER_LEVEL = 0x0B
-    CONTROL = 0x0C
-    BIT_FRAMING = 0x0D
-    COLL = 0x0E
-    MODE = 0x11
-    TX_MODE = 0x12
-    RX_MODE = 0x13
-    TX_CONTROL = 0x14
-    TX_ASK = 0x15
-    TX_SEL = 0x16
-    RX_SEL = 0x17
-    RX_THRESHOLD = 0x18
-    DEMOD = 0x19
-    MF_TX = 0x1C
-    MF_RX = 0x1D
-    SERIAL_SPEED = 0x1F
-    CRC_RESULT_H = 0x21
-    CRC_RESULT_L = 0x22
-    MOD_WIDTH = 0x24
-    RF_CFG = 0x26
-    GS_N = 0x27
-    CW_GS_P = 0x28
-    MOD_GS_P = 0x29
-    T_MODE = 0x2A
-    T_PRESCALER = 0x2B
-    T_RELOAD_H = 0x2C
-    T_RELOAD_L = 0x2D
-    T_COUNTER_VAL_H = 0x2E
-    T_COUNTER_VAL_L = 0x2F
-    TEST_SEL1 = 0x31
-    TEST_SEL2 = 0x32
-    TEST_PIN_EN = 0x33
-    TEST_PIN_VALUE = 0x34
-    TEST_BUS = 0x35
-    AUTO_TEST = 0x36
-    VERSION = 0x37
-    ANALOG_TEST = 0x38
-    TEST_DAC1 = 0x39
-    TEST_DAC2 = 0x3A
-    TEST_ADC = 0x3B
+    reset: int
+    is_read_only: bool
+
+    def __new__(cls, address: int, reset: int, is_read_only: bool = False) -> Self:
+        """Make one of its declaration."""
+        register = int.__new__(cls, address)
+        register._value_ = address
+        register.reset, register.is_read_only = reset, is_read_only
+        return register
+
+    COMMAND = 0x01, 0x20
+    COM_I_EN = 0x02, 0x80
+    DIV_I_EN = 0x03, 0x00
+    COM_IRQ = 0x04, 0x14
+    DIV_IRQ = 0x05, 0x00
+    ERROR = 0x06, 0x00, _READ_ONLY
+    STATUS1 = 0x07, 0x00, _READ_ONLY
+    STATUS2 = 0x08, 0x00
+    FIFO_DATA = 0x09, 0x00
+    FIFO_LEVEL = 0x0A, 0x00
+    WATER_LEVEL = 0x0B, 0x08
+    CONTROL = 0x0C, 0x10
+    BIT_FRAMING = 0x0D, 0x00
+    COLL = 0x0E, 0xA0
+    MODE = 0x11, 0x3F
+    TX_MODE = 0x12, 0x00
+    RX_MODE = 0x13, 0x00
+    TX_CONTROL = 0x14, 0x80
+    TX_ASK = 0x15, 0x00
+    TX_SEL = 0x16, 0x10
+    RX_SEL = 0x17, 0x84
+    RX_THRESHOLD = 0x18, 0x84
+    DEMOD = 0x19, 0x4D
+    MF_TX = 0x1C, 0x62
+    MF_RX = 0x1D, 0x00
+    SERIAL_SPEED = 0x1F, 0xEB
+    CRC_RESULT_H = 0x21, 0xFF, _READ_ONLY
+    CRC_RESULT_L = 0x22, 0xFF, _READ_ONLY
+    MOD_WIDTH = 0x24, 0x26
+    RF_CFG = 0x26, 0x48
+    GS_N = 0x27, 0x88
+    CW_GS_P = 0x28, 0x20
+    MOD_GS_P = 0x29, 0x20
+    T_MODE = 0x2A, 0x00
+    T_PRESCALER = 0x2B, 0x00
+    T_RELOAD_H = 0x2C, 0x00
+    T_RELOAD_L = 0x2D, 0x00
+    T_COUNTER_VAL_H = 0x2E, 0x00, _READ_ONLY
+    T_COUNTER_VAL_L = 0x2F, 0x00, _READ_ONLY
+    TEST_SEL1 = 0x31, 0x00
+    TEST_SEL2 = 0x32, 0x00
+    TEST_PIN_EN = 0x33, 0x80
+    TEST_PIN_VALUE = 0x34, 0x00
+    TEST_BUS = 0x35, 0x00, _READ_ONLY
+    AUTO_TEST = 0x36, 0x40
+    VERSION = 0x37, 0x92, _READ_ONLY
+    ANALOG_TEST = 0x38, 0x00
+    TEST_DAC1 = 0x39, 0x00
+    TEST_DAC2 = 0x3A, 0x00
+    TEST_ADC = 0x3B, 0x00, _READ_ONLY
 
 
-RESET_VALUES = {
-    Register.COMMAND: 0x20,
-    Register.COM_I_EN: 0x80,
-    Register.COM_IRQ: 0x14,
-    Register.WATER_LEVEL: 0x08,
-    Register.CONTROL: 0x10,
-    Register.COLL: 0xA0,
-    Register.MODE: 0x3F,
-    Register.TX_CONTROL: 0x80,
-    Register.TX_SEL: 0x10,
-    Register.RX_SEL: 0x84,
-    Register.RX_THRESHOLD: 0x84,
-    Register.DEMOD: 0x4D,
-    Register.MF_TX: 0x62,
-    Register.SERIAL_SPEED: 0xEB,
-    Register.CRC_RESULT_H: 0xFF,
-    Register.CRC_RESULT_L: 0xFF,
-    Register.MOD_WIDTH: 0x26,
-    Register.RF_CFG: 0x48,
-    Register.GS_N: 0x88,
-    Register.CW_GS_P: 0x20,
-    Register.MOD_GS_P: 0x20,
-    Register.TEST_PIN_EN: 0x80,
-    Register.AUTO_TEST: 0x40,
-    Register.VERSION: 0x92,
-}
-"""Values after a reset (9.3); registers not named here read 0. Status1Reg is made up when it is read."""
-
-RESERVED = frozenset(range(0x40)) - set(Register)
-READ_ONLY = RESERVED | {
-    Register.ERROR,
-    Register.STATUS1,
-    Register.CRC_RESULT_H,
-    Register.CRC_RESULT_L,
-    Register.T_COUNTER_VAL_H,
-    Register.T_COUNTER_VAL_L,
-    Register.TEST_BUS,
-    Register.VERSION,
-    Register.TEST_ADC,
-}
+WRITABLE = frozenset(register for register in Register if not register.is_read_only)
 
 
 class Command(IntEnum):
@@ -178,3 +152,26 @@ DEMOD_PRESCAL_EVEN = 0x10
 T_MODE_AUTO, T_MODE_AUTO_RESTART = 0x80, 0x10
 CRC_PRESETS = (0x0000, 0x6363, 0xA671, 0xFFFF)  # by ModeReg CRCPreset (9.3.2.2)
 FIFO_SIZE = 64
+
+
+class RegisterBank(bytearray):
+    """The values of all registers, by their address, from a reset on."""
+
+    def __init__(self) -> None:
+        super().__init__(0x40)
+        for register in Register:
+            self[register] = register.reset
+
+    @property
+    def command(self) -> int:
+        """The command that is being carried out; a code of no `Command` does nothing."""
+        return self[Register.COMMAND] & 0x0F
+
+    def interrupt(self, request: ComIrq) -> None:
+        """Set an interrupt request."""
+        self[Register.COM_IRQ] |= request
+
+    def fail(self, error: Error) -> None:
+        """Set an error, and request an interrupt for it."""
+        self[Register.ERROR] |= error
+        self.interrupt(ComIrq.ERR)
