@@ -18,12 +18,9 @@ _logger = logging.getLogger(__name__)
 
 
 def player_command(output: str) -> list[str]:
-    """Return the player that is on PATH, and its options, to be followed by a file; nothing if there is none.
-
-    Args:
-        output: the output module that mpg123 is to use. Left to itself, it may pick one that spins for ever.
-    """
+    """Return the player on PATH and its options, to be followed by a file; nothing if there is no player."""
     player = shutil.which(_PLAYER)
+    # Without -o, mpg123 may pick an output module that spins for ever where there is no sound device.
     options = ["-q", "-o", output] if _PLAYER == "mpg123" else []
     return [player, *options] if player else []
 

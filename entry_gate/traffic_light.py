@@ -49,14 +49,14 @@ class TrafficLight:
     """Three lamps: the signal for the last rider while it lasts, then closed, or out of service."""
 
     def __init__(self, clock: Clock) -> None:
-        """Put out what a program that was killed may have left lit, and show that the gate is not in service yet."""
+        """Show that the gate is not in service yet, whatever a killed program may have left lit."""
         self._clock = clock
         self._signal: Signal | None = None
         self._since = 0.0
         self._lit = DARK
         GPIO.setmode(GPIO.BCM)
         for lamp in Lamp:
-            GPIO.setup(lamp, GPIO.OUT, initial=GPIO.LOW)
+            GPIO.setup(lamp, GPIO.OUT)
         self.refresh(in_service=False)
 
     def __repr__(self) -> str:

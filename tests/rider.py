@@ -1,4 +1,4 @@
-"""What a rider does, and what a rider's eyes and ears meet."""
+"""What a rider does, sees and hears at a device that runs as a process."""
 
 import time
 from collections.abc import Iterator
@@ -54,7 +54,7 @@ def lift(pi: VirtualPi, card: AnyCard = CARD) -> None:
 
 
 def rest(pi: VirtualPi) -> None:
-    """Let the time pass in which the reader, polled before and after, tells that a card is away or still there."""
+    """Let the time pass after which the reader can tell that a card is away, or still there."""
     wait_for_polls(pi)
     time.sleep(PRESENTATION_END_S)
     wait_for_polls(pi)

@@ -12,8 +12,6 @@ from simulator.virtual_pi import environment
 from simulator.virtual_pi.cards import AnyCard
 from simulator.virtual_pi.wires import Message, Wires, send
 
-_LAST = 8
-
 
 class Kind(StrEnum):
     """What can be observed."""
@@ -186,8 +184,7 @@ class VirtualPi:
     def __repr__(self) -> str:
         with self._changed:
             last = "; ".join(
-                f"{each.kind} {each.what} {time.monotonic() - each.at:.3f} s ago"
-                for each in self._observations[-_LAST:]
+                f"{each.kind} {each.what} {time.monotonic() - each.at:.3f} s ago" for each in self._observations[-8:]
             )
             return (
                 f"<VirtualPi running={self.running} lit={sorted(self.lit)}"

@@ -1,6 +1,5 @@
 """The virtual mpg123, as a process."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -82,7 +81,7 @@ def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("data", [b"", os.urandom(40).replace(b"\xff", b"\x00") * 100])
+@pytest.mark.parametrize("data", [b"", bytes(range(255)) * 16], ids=["empty", "no frame"])
 def test_junk_ends_at_once(pi: VirtualPi, tmp_path: Path, data: bytes) -> None:
     assert start(pi, "-q", clip(tmp_path, "junk", data)).wait(SOON_S) == 0
     assert pi.observations == ()

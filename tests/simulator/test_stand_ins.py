@@ -1,12 +1,13 @@
 """The stand-ins for RPi.GPIO and spidev, by themselves and under the real mfrc522 package."""
-# what is tested is found by name while it runs
 
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import mfrc522
 import pytest
+import RPi.GPIO as GPIO
+import spidev
 
 from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.cards import Card
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("board")
 
 @pytest.fixture
 def gpio() -> Any:
-    return import_module("RPi.GPIO")
+    return GPIO
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def bcm(gpio: Any) -> Any:
 
 @pytest.fixture
 def spi() -> Any:
-    return import_module("spidev").SpiDev(0, 0)
+    return spidev.SpiDev(0, 0)
 
 
 class TestGpio:
@@ -134,7 +135,7 @@ class TestSpidev:
     @pytest.mark.parametrize("address", [(0, 1), (1, 0)])
     def test_only_one_device(self, address: tuple[int, int]) -> None:
         with pytest.raises(FileNotFoundError):
-            import_module("spidev").SpiDev(*address)
+            spidev.SpiDev(*address)
 
     def test_closed(self, spi: Any) -> None:
         spi.close()
@@ -170,7 +171,7 @@ class TestSpidev:
 class TestRealDriver:
     @pytest.fixture
     def reader(self, bcm: Any) -> Any:
-        return import_module("mfrc522").SimpleMFRC522()
+        return mfrc522.SimpleMFRC522()
 
     def test_it_reads_the_serial_number(self, reader: Any) -> None:
         the_board().reader.place([CARD])
