@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
@@ -13,27 +13,13 @@ from system_monitor.events import START, Event, EventId, MalformedEventError
 from system_monitor.redis_source import RedisSource, Subscription
 from system_monitor.rendering import count
 from system_monitor.resume_point import ResumePoint
+from system_monitor.terminal import Terminal
 
 PING_INTERVAL_S = 3.0
 PONG_DEADLINE_S = 4.0
+LONGEST_WAIT_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
-
-
-class Display(Protocol):
-    """Where the monitor shows what it finds."""
-
-    def show(self, event: Event) -> None:
-        """Show an event."""
-
-    def show_malformed(self, channel: str, reason: str) -> None:
-        """Show that a message on this channel is no event."""
-
-    def notice(self, text: str) -> None:
-        """Tell an operator about the monitor itself."""
-
-    def flush(self) -> None:
-        """Make sure that what was shown can be seen."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +42,14 @@ class Monitor:
         self,
         source: RedisSource,
         selection: Selection,
-        display: Display,
+        terminal: Terminal,
         clock: Clock,
         service_manager: ServiceManager,
     ) -> None:
         self._source = source
         self._journal = source.journal
         self._selection = selection
-        self._display = display
+        self._terminal = terminal
         self._clock = clock
         self._service_manager = service_manager
         self._has_shown_history = False
@@ -82,7 +68,7 @@ class Monitor:
             self._show_last(self._selection.last, until=newest)
         else:
             self._show_since(EventId(self._selection.since_ms, 0), until=newest)
-        self._display.flush()
+        self._terminal.flush()
 
     def follow(self) -> None:
         """Show the history, then everything that happens, for ever, whatever becomes of the connection."""
@@ -92,14 +78,14 @@ class Monitor:
             try:
                 with self._source.subscription() as subscription:
                     if is_lost:
-                        self._display.notice("connected again")
+                        self._terminal.notice("connected again")
                         is_lost, retry_s = False, FIRST_RETRY_S
                     self._relay(subscription)
             except RedisError as error:
                 problem = self._source.explain(error)
                 self._service_manager.report(problem)
                 if not is_lost:
-                    self._display.notice(f"connection lost: {problem}")
+                    self._terminal.notice(f"connection lost: {problem}")
                 is_lost = True
                 self._clock.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
@@ -108,11 +94,11 @@ class Monitor:
         entries = self._journal.backwards(until)
         wanted = (event for _, event in entries if event and self._selection.includes(event))
         for event in reversed(list(islice(wanted, most))):
-            self._display.show(event)
+            self._terminal.show(event)
 
     def _show_since(self, start: EventId, until: EventId) -> None:
         if self._journal.has_been_trimmed() and (oldest := self._journal.oldest()) > start:
-            self._display.notice(f"the journal reaches back only to {oldest.time}")
+            self._terminal.notice(f"the journal reaches back only to {oldest.time}")
         for id_, event in self._journal.since(start):
             if id_ > until:
                 break
@@ -127,8 +113,8 @@ class Monitor:
             self._service_manager.report(None)
             message = subscription.get_message(timeout=0)
             if message is None:
-                self._display.flush()
-                message = subscription.get_message(timeout=PING_INTERVAL_S / 4)
+                self._terminal.flush()
+                message = subscription.get_message(timeout=LONGEST_WAIT_S)
             now = self._clock.now()
             if message is not None:
                 heard_at, pinged_at = now, None
@@ -149,7 +135,7 @@ class Monitor:
         try:
             event = Event.parse(channel, text)
         except MalformedEventError as error:
-            self._display.show_malformed(channel, str(error))
+            self._terminal.show_malformed(channel, str(error))
             return
         id_ = event.claimed_id
         if id_ is None or self._resume_point.add_live(id_):
@@ -157,7 +143,7 @@ class Monitor:
 
     def _show(self, event: Event | None) -> None:
         if event and self._selection.includes(event):
-            self._display.show(event)
+            self._terminal.show(event)
 
     def _catch_up(self) -> None:
         """Show what the journal has beyond what has been shown."""
@@ -166,13 +152,13 @@ class Monitor:
             self.show_history()
         start = self._resume_point.find(self._journal)
         if start is None:
-            self._display.notice("the journal does not reach back to the last event shown: some events may be missing")
+            self._terminal.notice("the journal does not reach back to the last event shown: some events may be missing")
             start = START
         self._resume_point = ResumePoint(start)
         recovered = 0
         for id_, event in self._journal.after(start):
-            self._resume_point.caught_up = id_  # at once: the connection may break before the end
+            self._resume_point.advance(id_)
             self._show(event)
             recovered += 1
         if recovered and not is_start:
-            self._display.notice(f"{count(recovered, 'event')} recovered")
+            self._terminal.notice(f"{count(recovered, 'event')} recovered")

@@ -15,26 +15,36 @@ class ResumePoint:
     """
 
     def __init__(self, caught_up: EventId = START) -> None:
-        self.caught_up = caught_up
-        self._shown_live: deque[EventId] = deque(maxlen=REMEMBERED_IDS)
+        self._caught_up = caught_up
+        self._shown: deque[EventId] = deque([caught_up], maxlen=REMEMBERED_IDS)
+
+    def advance(self, id_: EventId) -> None:
+        """Add an entry of the journal: all up to it have been shown."""
+        self._caught_up = id_
+        self._shown.append(id_)
 
     def add_live(self, id_: EventId) -> bool:
         """Add the id of a live event; return False if the journal has been shown beyond it."""
-        if id_ <= self.caught_up:
+        if id_ <= self._caught_up:
             return False
-        self._shown_live.append(id_)
+        self._shown.append(id_)
         return True
 
     def find(self, journal: Journal) -> EventId | None:
         """Return the id after which the journal is yet to be shown.
 
+        A replica that took over may lack the newest entries, and its clock may be behind: the ids of what it records
+        then are lower than some that have been shown.
+
         Returns:
-            None if the journal no longer reaches back to what was shown last: it was trimmed or replaced.
+            None if the journal does not reach back to what was shown last: it was trimmed or replaced.
 
         Raises:
             RedisError: Redis cannot be reached, or refuses.
         """
-        for id_ in reversed(self._shown_live):
+        for id_ in reversed(self._shown):
             if journal.holds(id_):
                 return id_
-        return self.caught_up if journal.reaches_back_to(self.caught_up) else None
+        if journal.reaches_back_to(self._caught_up):
+            return min(self._caught_up, journal.newest())
+        return None

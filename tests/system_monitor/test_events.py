@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from system_monitor.events import Event, EventId, MalformedEventError
@@ -13,10 +13,12 @@ from system_monitor.events import Event, EventId, MalformedEventError
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
 )
 NAMES = ["cardSerialNumber", "pass", "id", "at", "device", "remainingTrips", "remainingTime", "reason"]
 
 
+@settings(deadline=None, max_examples=50)  # a busy machine is slow
 @given(channel=st.text(), payload=st.dictionaries(st.sampled_from(NAMES), anything))
 def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> None:
     event = Event.parse(channel, json.dumps(payload))
@@ -34,6 +36,7 @@ def test_what_is_no_object_is_no_event(text: str) -> None:
         Event.parse("pass-denied", text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_any_text_is_an_event_or_malformed(text: str) -> None:
     try:
@@ -56,3 +59,11 @@ def test_fields() -> None:
 
 def test_ids_are_ordered_as_numbers() -> None:
     assert EventId.parse("99-10") > EventId.parse("99-9") > EventId.parse("9-100")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "1-", "-1-0", "1-0 ", "\u0661-\u0660", "18446744073709551616-0", "0-18446744073709551616"]
+)
+def test_what_redis_would_not_take_is_no_id(text: str) -> None:
+    with pytest.raises(ValueError, match="event id"):
+        EventId.parse(text)

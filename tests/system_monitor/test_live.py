@@ -1,0 +1,124 @@
+"""Following a real server over a real subscription."""
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from common.pass_store import PassStore, new_id
+from common.passes import PassType
+from common.rights import TO_SELL, TO_USE
+from common.settings import Settings
+from system_monitor.monitor import Selection
+from tests.system_monitor.watching import Watch, published
+
+CARD = "43405556992"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[PassStore]:
+    store = PassStore(settings, needs=[*TO_USE, *TO_SELL])
+    yield store
+    store.close()
+
+
+def test_each_event_is_shown_once_as_published(settings: Settings, redis: Redis, store: PassStore) -> None:
+    store.use("1", new_id())
+    with Watch(settings, redis) as watch:
+        store.issue(CARD, PassType.TWO_HOUR, new_id())
+        store.use(CARD, new_id())
+        store.issue("2", PassType.TEN_TRIP, new_id())
+        store.use("2", new_id())
+        assert watch.wait_for_output(6) == published(redis)
+
+
+def test_only_the_selected_card_is_shown(settings: Settings, redis: Redis, store: PassStore) -> None:
+    with Watch(settings, redis, selection=Selection(card="2")) as watch:
+        for card in ("1", "2", "3", "2"):
+            store.use(card, new_id())
+        assert watch.wait_for_output(2) == published(redis)[1::2]
+
+
+def test_what_happens_while_it_starts_is_shown_once(settings: Settings, redis: Redis, store: PassStore) -> None:
+    is_started = threading.Event()
+
+    def ride() -> None:
+        while not is_started.is_set():
+            store.use(CARD, new_id())
+
+    riders = threading.Thread(target=ride)
+    riders.start()
+    with Watch(settings, redis, selection=Selection(last=1_000_000)) as watch:
+        is_started.set()
+        riders.join()
+        assert watch.wait_for_output(len(published(redis))) == published(redis)
+
+
+def test_nothing_is_lost_when_its_connection_is_killed(settings: Settings, redis: Redis, store: PassStore) -> None:
+    with Watch(settings, redis) as watch:
+        for kills in range(1, 6):
+            store.use("before", new_id())
+            redis.client_kill_filter(_type="pubsub")
+            store.use("after", new_id())
+            watch.wait_for_notice("connected again", times=kills)
+        assert watch.wait_for_output(10) == published(redis)
+
+
+def test_events_of_the_original_system(settings: Settings, redis: Redis) -> None:
+    with Watch(settings, redis, as_json=False) as watch:
+        payload = '{"cardSerialNumber":"7","pass":{"passType":"TEN_TRIP","tripsRemaining":10}}'
+        redis.publish("pass-issued:TEN_TRIP", payload)
+        (line,) = watch.wait_for_output(1)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  - {21}card 7 was issued a ten trip pass", line)
+
+
+def test_garbage_neither_stops_it_nor_reaches_the_terminal(settings: Settings, redis: Redis) -> None:
+    garbage: list[tuple[str, bytes | str]] = [
+        ("pass-used:\x1b]0;owned\x07", '{"cardSerialNumber":"\\u001b[2J"}'),
+        ("pass-used:TEN_TRIP", b"\xff\xfe\x00\x1b[31m"),
+        ("pass-used:TEN_TRIP", "[" * 100_000),
+        ("pass-used:TEN_TRIP", "9" * 10_000),
+        ("pass-used:TEN_TRIP", '{"remainingTrips":' + "9" * 4000 + "}"),
+        ("pass-used:TWO_HOUR", '{"remainingTime":1e400,"at":1e400,"id":5,"device":{"a":[]},"pass":[]}'),
+        ("pass-denied", '{"reason":"\\u009b31m\\u202e","cardSerialNumber":["\\u001b"],"at":-1e18}'),
+        ("pass-denied", '{"id":"99999999999999999999-0","cardSerialNumber":"forged"}'),
+        ("pass-\x1b[2J", "{}"),
+        ("pass-", "null"),
+        ("pass-\n\r", '"text"'),
+    ]
+    with Watch(settings, redis, as_json=False) as watch:
+        for channel, payload in garbage:
+            redis.publish(channel, payload)
+        watch.wait_for_output(len(garbage))
+        watch.summarize()
+        assert len(watch.output) == len(garbage)
+        assert not [line for line in watch.output + watch.notices if CONTROL.search(line)]
+        assert watch.notices == ["11 events shown: 2 denied, 5 malformed, 1 other, 3 used"]
+
+
+def permit(redis: Redis, *commands: str, channels: Sequence[str] = ()) -> None:
+    redis.acl_setuser(
+        "watcher", enabled=True, passwords="+secret", commands=commands, keys=["*"], channels=channels, reset=True
+    )
+
+
+def test_missing_rights_are_named(settings: Settings, redis: Redis) -> None:
+    permit(redis, "+@all", "-xinfo", "-xrange")
+    try:
+        with Watch(replace(settings, redis_username="watcher", redis_password="secret"), redis) as watch:
+            notice = watch.wait_for_notice("connection lost")
+            permit(redis, "+@all", channels=["*"])
+            watch.wait_for_notice("connected again")
+    finally:
+        redis.acl_deluser("watcher")
+    assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in notice
+
+
+def test_a_wrong_password_is_told(settings: Settings, redis: Redis) -> None:
+    with Watch(replace(settings, redis_password="wrong"), redis) as watch:
+        notice = watch.wait_for_notice("connection lost")
+    assert "refuses the login: check TRANSIT_PASS_DEMO_REDIS_USERNAME" in notice

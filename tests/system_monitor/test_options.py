@@ -1,0 +1,183 @@
+"""What the options show of a journal, with the program run in this process."""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import pytest
+from redis import Redis
+
+from common.keys import JOURNAL
+from common.settings import PREFIX
+from simulator.server import Server
+from system_monitor.__main__ import main, milliseconds
+from tests.system_monitor.watching import DENIAL, deny, published
+
+Run = Callable[..., tuple[list[str], list[str]]]
+
+
+@pytest.fixture
+def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Shows the events so far; returns the lines of its output and of its error output."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setenv(f"{PREFIX}REDIS_PORT", str(server.port))
+
+    def run(*options: str) -> tuple[list[str], list[str]]:
+        main(["--no-follow", *options])
+        output = capsys.readouterr()
+        return output.out.splitlines(), output.err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+def test_the_last_events(run: Run, redis: Redis) -> None:
+    for number in range(15):
+        deny(redis, str(number))
+    assert run("--json") == (published(redis)[5:], [])
+    assert run("--json", "-n", "2") == (published(redis)[13:], [])
+    assert run("--json", "-n", "0") == ([], [])
+    assert run("--json", "-n", "99") == (published(redis), [])
+
+
+def test_one_card(run: Run, redis: Redis) -> None:
+    for number in range(15):
+        deny(redis, str(number % 3))
+    output, _ = run("--json", "--card", "1", "-n", "2")
+    assert output == published(redis)[1::3][-2:]
+
+
+def test_since(run: Run, redis: Redis) -> None:
+    deny(redis, "old", id_="1700000000000-0")
+    for number in range(15):
+        deny(redis, str(number))
+    for since, shown in [("2h", 15), ("2023-11-14 00:00", 16), ("1970-01-01", 16), ("2023-11-16T00:00:00+00:00", 15)]:
+        assert run("--json", "--since", since) == (published(redis)[16 - shown :], [])
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_since_before_the_journal_begins(run: Run, redis: Redis) -> None:
+    for id_ in ("1600000000000-0", "1700000000000-0", "1700000000001-0"):
+        deny(redis, "7", id_=id_)
+    redis.xtrim(JOURNAL, maxlen=2, approximate=False)
+    output, errors = run("--json", "--since", "2020-01-01")
+    assert output == published(redis)
+    assert errors == ["system-monitor: the journal reaches back only to 2023-11-14 22:13:20"]
+
+
+@pytest.mark.parametrize("id_", ["253402300800000-0", "18446744073709551615-0"])
+def test_since_in_a_journal_from_beyond_the_year_9999(run: Run, redis: Redis, id_: str) -> None:
+    deny(redis, "gone", id_="1-0")
+    redis.xtrim(JOURNAL, maxlen=0, approximate=False)
+    deny(redis, "planted", id_=id_)
+    output, errors = run("--json", "--since", "2h")
+    assert output == published(redis)
+    assert errors == [f"system-monitor: the journal reaches back only to {id_}"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "line"),
+    [
+        ('{"cardSerialNumber":"7"}', '{"cardSerialNumber":"7","id":"1700000000000-5"}'),
+        ('{"cardSerialNumber":"7"} \n', '{"cardSerialNumber":"7","id":"1700000000000-5"}'),
+        ("{ }", '{ "id":"1700000000000-5"}'),
+        ('{"cardSerialNumber":"\x7f"}', '{"cardSerialNumber":"\\u007f","id":"1700000000000-5"}'),
+        ('{"id":"1700000000000-5","at":5}', '{"id":"1700000000000-5","at":5}'),
+        ('{"id":7}', '{"id":7}'),
+    ],
+)
+def test_an_entry_is_printed_as_its_message_was(run: Run, redis: Redis, payload: str, line: str) -> None:
+    redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": payload}, id="1700000000000-5")
+    assert run("--json") == ([line], [])
+
+
+def test_entries_that_are_no_events_are_skipped(run: Run, redis: Redis) -> None:
+    redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "nonsense"})
+    redis.xadd(JOURNAL, {"something": "else"})
+    redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": DENIAL % "7"})
+    output, errors = run()
+    assert [line.partition("card")[2] for line in output] == [" 7 was denied: it holds no pass"]
+    assert errors == []
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "no_color", "is_colored"),
+    [
+        ([], True, "", True),
+        ([], True, "1", False),
+        ([], False, "", False),
+        (["--color", "always"], False, "1", True),
+        (["--color", "never"], True, "", False),
+    ],
+)
+def test_colors(
+    run: Run,
+    redis: Redis,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    is_terminal: bool,
+    no_color: str,
+    is_colored: bool,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    monkeypatch.setenv("NO_COLOR", no_color)
+    deny(redis, "7")
+    output, _ = run(*options)
+    assert ("\x1b[31m" in output[0]) == is_colored
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (["--since", "soon"], "argument --since: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
+        (["--since", "99999999d"], "argument --since: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
+        (["-n", "-3"], "argument -n: expected a number of events"),
+        (["-n", "x"], "argument -n: expected a number of events"),
+    ],
+)
+def test_a_bad_option(options: list[str], error: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(options)
+    assert exit_.value.code == 2
+    assert error in capsys.readouterr().err
+
+
+def test_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{PREFIX}REDIS_PORT", "1")
+    with pytest.raises(SystemExit) as exit_:
+        run()
+    assert exit_.value.code == "system-monitor: no connection to Redis at 127.0.0.1:1 (Connection refused)"
+
+
+@pytest.mark.usefixtures("in_utc")
+@pytest.mark.parametrize(
+    ("text", "time"),
+    [
+        ("90s", "2026-01-31 13:58:30"),
+        ("2h", "2026-01-31 12:00:00"),
+        ("1d", "2026-01-30 14:00:00"),
+        ("09:30", "2026-01-31 09:30:00"),
+        ("2025-12-24", "2025-12-24 00:00:00"),
+        ("2025-12-24 18:00", "2025-12-24 18:00:00"),
+        ("2025-12-24T18:00+01:00", "2025-12-24 17:00:00"),
+        ("0001-01-02", "1970-01-01 00:00:00"),
+    ],
+)
+def test_times(text: str, time: str) -> None:
+    now = datetime(2026, 1, 31, 14, tzinfo=UTC)
+    assert milliseconds(text, now) == datetime.fromisoformat(time).replace(tzinfo=UTC).timestamp() * 1000
+
+
+@pytest.mark.parametrize("text", ["", "2", "h", "24:00", "99999999d", "9999-12-32", "٣h", "-1h"])
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected 90s, 30m, 2h"):
+        milliseconds(text, datetime.now().astimezone())
