@@ -14,9 +14,9 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
-from simulator.conversation import Conversation, UsageError
-from simulator.device import Happening, Sense
-from simulator.memory import ExpectationError, Memory, plain
+from simulator.commands import CommandLine, UsageError
+from simulator.device import Output, OutputKind
+from simulator.history import ExpectationError, History, without_colors
 from simulator.page.server import Page, PageError
 from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
@@ -26,9 +26,9 @@ SIGNAL_CHECK_S = 0.2
 WELCOME = """\
 A sales terminal, an entry gate and the system monitor are running. To buy ten trips for card 1 and make one:
   tap terminal 1      press ten      tap terminal 1      tap gate 1
-help tells the other commands; Ctrl-C ends everything."""
+help lists all commands; Ctrl-C ends the demo."""
 
-_SIGNS = {"red on": "🔴 red on", "yellow on": "🟡 yellow on", "green on": "🟢 green on"}
+_LAMPS = {"red on": "🔴 red on", "yellow on": "🟡 yellow on", "green on": "🟢 green on"}
 _BOLD, _DIM = 1, 2
 
 
@@ -38,26 +38,26 @@ class Printer:
     def __init__(self, colored: bool) -> None:
         self._colored = colored
 
-    def show(self, happening: Happening) -> None:
-        """Print a happening."""
+    def show(self, output: Output) -> None:
+        """Print what a device or the monitor has done."""
         time_of_day = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        self.say(f"{self._paint(time_of_day, _DIM)}  {happening.source:<9} {self._describe(happening)}")
+        self.print(f"{self._paint(time_of_day, _DIM)}  {output.source:<9} {self._describe(output)}")
 
-    def say(self, line: str) -> None:
+    def print(self, line: str) -> None:
         """Print a line."""
         sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
-    def _describe(self, happening: Happening) -> str:
-        match happening.sense:
-            case Sense.LAMP:
-                return _SIGNS.get(happening.text, f"⚫ {happening.text}")
-            case Sense.SOUND:
-                return self._paint(f"🔊 {happening.text}", _BOLD)
-            case Sense.LOG:
-                return self._paint(happening.text, _DIM)
-            case Sense.EVENT:
-                return happening.text if self._colored else plain(happening.text)
+    def _describe(self, output: Output) -> str:
+        match output.kind:
+            case OutputKind.LAMP:
+                return _LAMPS.get(output.text, f"⚫ {output.text}")
+            case OutputKind.SOUND:
+                return self._paint(f"🔊 {output.text}", _BOLD)
+            case OutputKind.LOG:
+                return self._paint(output.text, _DIM)
+            case OutputKind.EVENT:
+                return output.text if self._colored else without_colors(output.text)
 
     def _paint(self, text: str, code: int) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._colored else text
@@ -66,10 +66,10 @@ class Printer:
 def main() -> None:
     """Run the demo as the options say."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole system on this machine.")
-    parser.add_argument("--script", metavar="FILE", type=Path, help="play these lines; exit with 0 if all came true")
-    parser.add_argument("--no-browser", action="store_true", help="no page: you speak to the demo in this terminal")
+    parser.add_argument("--script", metavar="FILE", type=Path, help="run its commands; exit with 0 if all succeed")
+    parser.add_argument("--no-browser", action="store_true", help="no page: type commands in this terminal")
     parser.add_argument(
-        "--port", metavar="N", type=_port, default=PORT, help=f"where the page is ({PORT}); 0: anywhere"
+        "--port", metavar="N", type=_port, default=PORT, help=f"the page's port ({PORT}); 0 for any free one"
     )
     options = parser.parse_args()
     lines = _lines_of(options.script) if options.script else None
@@ -88,31 +88,31 @@ def main() -> None:
 
 
 def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> None:
-    """Run the system until whoever leads it has had enough: a script, a person in the terminal or one at the page."""
-    memory = Memory()
-    listeners = [memory.add, printer.show, *([page.report] if page else [])]
+    """Run the system until the script, the person in the terminal or a signal ends it."""
+    history = History()
+    listeners = [history.add, printer.show, *([page.report] if page else [])]
 
-    def report(happening: Happening) -> None:
+    def report(output: Output) -> None:
         for listener in listeners:
-            listener(happening)
+            listener(output)
 
     is_colored = sys.stdout.isatty() or page is not None
     with (
         tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
         System(Path(folder), is_colored, report) as system,
     ):
-        conversation = Conversation(system, memory, printer.say)
+        commands = CommandLine(system, history, printer.print)
         if page:
             page.show(system)
-            printer.say(f"The station is at {page.address}  Ctrl-C ends it.")
+            printer.print(f"The station is at {page.address}  Ctrl-C ends it.")
         if lines is not None:
-            _play(lines, conversation, printer)
+            _run_script(lines, commands, printer)
         elif sys.stdin.isatty():
-            _converse(conversation, printer)
+            _prompt(commands, printer)
         elif page:
-            _wait_for_the_end()
+            _wait_for_signal()
         else:
-            _play(sys.stdin, conversation, printer)
+            _run_script(sys.stdin, commands, printer)
 
 
 def _port(text: str) -> int:
@@ -130,40 +130,39 @@ def _lines_of(file: Path) -> list[str]:
         sys.exit(f"scripts/demo: cannot read the script: not UTF-8: {file}")
 
 
-def _play(lines: Iterable[str], conversation: Conversation, printer: Printer) -> None:
-    """Obey every line; leave with a status of 1 at the first that cannot be obeyed or does not come true."""
+def _run_script(lines: Iterable[str], commands: CommandLine, printer: Printer) -> None:
+    """Run every line; exit with status 1 at the first that fails."""
     for number, line in enumerate(lines, 1):
-        printer.say(f"> {line.rstrip()}")
+        printer.print(f"> {line.rstrip()}")
         try:
-            conversation.obey(line)
+            commands.run(line)
         except EOFError:
             return
         except (UsageError, NotPossibleError, ExpectationError) as error:
             sys.exit(f"line {number}: {line.strip()}: {error}")
 
 
-def _wait_for_the_end() -> None:
+def _wait_for_signal() -> None:
     """Wait until a signal raises `KeyboardInterrupt`.
 
-    In short sleeps: the kernel may give the signal to another thread, which Python notes but which ends no long wait
-    of this one, as `signal.pause` would be.
+    In short sleeps: a signal that the kernel gives to another thread does not wake this one from `signal.pause`.
     """
     while True:
         time.sleep(SIGNAL_CHECK_S)
 
 
-def _converse(conversation: Conversation, printer: Printer) -> None:
-    """Obey lines from a person until there are no more."""
-    session: PromptSession[str] = PromptSession("> ", completer=WordCompleter(list(conversation.words())))
+def _prompt(commands: CommandLine, printer: Printer) -> None:
+    """Run what a person types until there is no more."""
+    session: PromptSession[str] = PromptSession("> ", completer=WordCompleter(list(commands.completions())))
     with patch_stdout(raw=True):
-        printer.say(WELCOME)
+        printer.print(WELCOME)
         while True:
             try:
-                conversation.obey(session.prompt())
+                commands.run(session.prompt())
             except EOFError:
                 return
             except (UsageError, NotPossibleError, ExpectationError) as error:
-                printer.say(f"  {error}")
+                printer.print(f"  {error}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ STOP_LIMIT_S = 5.0
 _REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-class Sense(StrEnum):
-    """How something was noticed."""
+class OutputKind(StrEnum):
+    """What an output is."""
 
     LAMP = "lamp"
     SOUND = "sound"
@@ -31,23 +31,23 @@ class Sense(StrEnum):
 
 
 @dataclass(frozen=True)
-class Happening:
-    """Something that a device or the monitor did.
+class Output:
+    """Something that can be seen or heard of a device or of the monitor.
 
     Args:
         source: the device's name, or `monitor`.
-        sense: how it was noticed.
+        kind: what it is.
         text: `green on`, a clip's name, a line of the device's log, or a line of the monitor.
         at: when, in seconds of `time.monotonic()`.
     """
 
     source: str
-    sense: Sense
+    kind: OutputKind
     text: str
     at: float
 
 
-Report = Callable[[Happening], None]
+Report = Callable[[Output], None]
 
 
 class Process:
@@ -57,18 +57,18 @@ class Process:
         self._process = subprocess.Popen(
             [sys.executable, "-m", *arguments],
             env=environment,
-            cwd=Path(__file__).resolve().parent.parent,
+            cwd=_REPOSITORY,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl-C is for the demo, which then ends its programs in order
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends its programs
         )
         self._is_ending = False
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout, report), daemon=True)
         self._reader.start()
 
     def close(self) -> None:
-        """End the program in good order, or else by force."""
+        """Ask the program to end, and kill it if it does not."""
         self._is_ending = True
         self._process.terminate()
         try:
@@ -101,7 +101,7 @@ class Device:
         self.module = module
         self._report = report
         self.pi = VirtualPi(self._observe)
-        self._log = lambda line: report(Happening(name, Sense.LOG, line, time.monotonic()))
+        self._log = lambda line: report(Output(name, OutputKind.LOG, line, time.monotonic()))
         environment = self.pi.environment() | {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
         self._program = Process([module], environment, self._log)
 
@@ -109,20 +109,20 @@ class Device:
         """Wait until the program polls its reader.
 
         Raises:
-            TimeoutError: it does not come up.
+            TimeoutError: it does not start.
         """
         self.pi.wait_for(lambda pi: pi.running, READY_LIMIT_S)
 
     def close(self) -> None:
-        """End the program, then its world."""
+        """End the program, then the Pi."""
         self._program.close()
         self.pi.close()
 
     def _observe(self, observation: Observation) -> None:
         match observation.kind, observation.what:
             case Kind.LIT, int(pin) if pin in LAMPS:
-                self._report(Happening(self.name, Sense.LAMP, f"{LAMPS[pin]} on", observation.at))
+                self._report(Output(self.name, OutputKind.LAMP, f"{LAMPS[pin]} on", observation.at))
             case Kind.DARK, int(pin) if pin in LAMPS:
-                self._report(Happening(self.name, Sense.LAMP, f"{LAMPS[pin]} off", observation.at))
+                self._report(Output(self.name, OutputKind.LAMP, f"{LAMPS[pin]} off", observation.at))
             case Kind.SOUND_BEGAN, str(clip):
-                self._report(Happening(self.name, Sense.SOUND, clip, observation.at))
+                self._report(Output(self.name, OutputKind.SOUND, clip, observation.at))

@@ -1,26 +1,23 @@
-"""A network with faults: a proxy between a program and its server that counts bytes and breaks where it is told to."""
+"""A network with faults: a proxy between a program and its server that delays, breaks and goes silent on demand."""
 
 import asyncio
 import contextlib
 import socket
 import struct
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, TypeVar
 
+from simulator.loop_thread import LoopThread
 from simulator.server import free_port
 
 _CHUNK = 65536
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: an RST in place of a FIN
-_DEADLINE_S = 10.0
-_Result = TypeVar("_Result")
 
 
 class Direction(Enum):
-    """The way a chunk goes, seen from the program."""
+    """The direction of a chunk, as the program sees it."""
 
     REQUEST = auto()
     REPLY = auto()
@@ -73,9 +70,7 @@ class FaultProxy:
         self._cut: Cut | None = None
         self._passing = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fault proxy", daemon=True)
-        self._thread.start()
+        self._thread = LoopThread("fault proxy")
         self.port = free_port()
         self.pass_on()
         self.accept()
@@ -85,9 +80,7 @@ class FaultProxy:
 
     def __exit__(self, *_: object) -> None:
         self.refuse()
-        self._do(self._cancel_tasks())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(_DEADLINE_S)
+        self._thread.close()
 
     # ------------------------------------------------------------------ faults
 
@@ -95,35 +88,32 @@ class FaultProxy:
         """Break the next connections that carry the request that is meant, in place of any that were to break."""
         self._cut = cut
 
-    def mend(self) -> None:
-        """Break nothing more."""
+    def clear_cut(self) -> None:
+        """Break no more connections."""
         self._cut = None
 
     def black_hole(self) -> None:
-        """Pass nothing on: connections stay, new ones are accepted, and all is silent."""
-        self._do(self._set_passing(False))
+        """Pass nothing on: connections stay, and new ones are accepted."""
+        self._thread.run(self._set_passing(False))
 
     def pass_on(self) -> None:
-        """End the black hole; what was held back goes on its way."""
-        self._do(self._set_passing(True))
+        """End the black hole; what was held back is passed on."""
+        self._thread.run(self._set_passing(True))
 
     def reset(self) -> None:
         """Break all connections with an RST."""
-        self._do(self._reset())
+        self._thread.run(self._reset())
 
     def refuse(self) -> None:
         """Break all connections and accept no new ones."""
-        self._do(self._stop_listening())
+        self._thread.run(self._stop_listening())
         self.reset()
 
     def accept(self) -> None:
         """Accept connections, again after `refuse` on the same port."""
-        self._do(self._listen())
+        self._thread.run(self._listen())
 
     # ------------------------------------------------------------------ wires
-
-    def _do(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_DEADLINE_S)
 
     async def _set_passing(self, passing: bool) -> None:
         (self._passing.set if passing else self._passing.clear)()
@@ -133,12 +123,6 @@ class FaultProxy:
 
     async def _stop_listening(self) -> None:
         self._listener.close()
-
-    async def _cancel_tasks(self) -> None:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _reset(self) -> None:
         for writer in self._writers:
@@ -181,8 +165,8 @@ class FaultProxy:
         await asyncio.sleep(delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0))
         await self._passing.wait()
 
-    def tell(self, direction: Direction, data: bytes) -> None:
-        """Tell the listener."""
+    def notify(self, direction: Direction, data: bytes) -> None:
+        """Call the listener."""
         if self.listener:
             self.listener(Chunk(direction, data, time.monotonic()))
 
@@ -202,7 +186,7 @@ class _Connection:
         try:
             while chunk := await reader.read(_CHUNK):
                 if direction is Direction.REQUEST:
-                    self._proxy.tell(direction, chunk)
+                    self._proxy.notify(direction, chunk)
                 await self._proxy.take_time(len(chunk), self._is_replica)
                 if direction is Direction.REQUEST:
                     self._is_replica |= b"PSYNC" in chunk
@@ -213,7 +197,7 @@ class _Connection:
                     return
                 writer.write(chunk)
                 if direction is Direction.REPLY:
-                    self._proxy.tell(direction, chunk)
+                    self._proxy.notify(direction, chunk)
                 await writer.drain()
         finally:
             for end in self._writers.values():

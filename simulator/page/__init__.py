@@ -1,10 +1,10 @@
-"""The demo in a browser: one page, and the server that brings it what the system does and the system what hands do.
+"""The demo in a browser: one page, and the server that shows it the system and takes its commands.
 
 Over the WebSocket at `/system` the server sends JSON objects, told apart by their `kind`:
 
-- `state`: the devices, the cards and what Redis holds, whole, whenever any of it has changed (`server.Page.state`);
+- `state`: the devices, the cards and what Redis holds, whole, whenever any of it has changed (`server.Page._state`);
 - `lines`: further lines of the monitor, with its colours as ECMA-48 SGR sequences;
-- `error`: why something that a hand wanted was not possible.
+- `error`: why a command could not be run.
 
-The page sends lines of the demo's conversation, such as `lay gate 1`.
+The page sends commands of the demo, such as `lay gate 1`.
 """

@@ -35,7 +35,7 @@ FAULTS: Sequence[tuple[str, Change, Change]] = (
     ("narrow", lambda proxy: _limit(proxy, 50), lambda proxy: _limit(proxy, None)),
     ("silent", FaultProxy.black_hole, FaultProxy.pass_on),
     ("gone", FaultProxy.refuse, FaultProxy.accept),
-    ("broken", lambda proxy: _break_replies(proxy, 10**6), FaultProxy.mend),
+    ("broken", lambda proxy: _break_replies(proxy, 10**6), FaultProxy.clear_cut),
 )
 
 

@@ -1,4 +1,4 @@
-"""The demo as a process: its conversation, and what it leaves behind."""
+"""The demo as a process: its commands, and what it leaves behind."""
 
 import os
 import signal
@@ -9,10 +9,12 @@ import pytest
 
 from tests.processes import Program, processes_with, wait_for
 
+pytestmark = pytest.mark.process
+
 DAY_S = 180
 
 
-def play(script: str, folder: Path) -> tuple[int, Program]:
+def run_script(script: str, folder: Path) -> tuple[int, Program]:
     file = folder / "script.txt"
     file.write_text(script)
     with Program("simulator.demo", "--script", str(file)) as demo:
@@ -34,43 +36,53 @@ def test_a_riders_day() -> None:
         ("press eleven", "no button 'eleven': there is single, ten or two"),
         ("lift 1", "card 1 lies on no reader"),
         ("later soon", "usage: later 90s, later 30m or later 2h"),
-        ("wait long", "'long' is no number of seconds"),
+        ("wait long", "'long' is not a number of seconds"),
         ("within 1 expect gate green", "not within 1 s; the gate did:"),
         ("expect card 1 TEN_TRIP", "no pass"),
+        ("start redis", "Redis is running already"),
         ("stop world", "no server 'world': there is redis"),
         ("add terminal", "usage: add gate"),
         ("cut redis", "no source 'redis': there is terminal, gate or monitor"),
         ("lay gate 1 copy", "card 1 and its copy answer as one: lay them on two readers"),
     ],
 )
-def test_a_line_that_does_not_come_true_ends_the_script(line: str, complaint: str, tmp_path: Path) -> None:
-    status, demo = play(f"cards\n\n# a comment\n{line}\n", tmp_path)
+def test_a_line_that_fails_ends_the_script(line: str, complaint: str, tmp_path: Path) -> None:
+    status, demo = run_script(f"cards\n\n# a comment\n{line}\n", tmp_path)
     assert status == 1
     (error,) = demo.errors
     assert error.startswith(f"line 4: {line}: ")
     assert complaint in error
 
 
-def test_what_should_not_have_happened(tmp_path: Path) -> None:
-    status, demo = play("expect gate connected\ntap gate 1\nexpect gate nothing\n", tmp_path)
+def test_something_happens_that_was_not_expected(tmp_path: Path) -> None:
+    status, demo = run_script("expect gate connected\ntap gate 1\nexpect gate nothing\n", tmp_path)
     assert status == 1
     assert "the gate did: " in demo.errors[0]
 
 
 def test_a_card_can_be_in_one_place_only(tmp_path: Path) -> None:
-    status, demo = play("lay gate 1\nlay terminal 1\n", tmp_path)
+    status, demo = run_script("lay gate 1\nlay terminal 1\n", tmp_path)
     assert status == 1
     assert demo.errors == ["line 2: lay terminal 1: card 1 lies on the gate: lift it first"]
 
 
-def test_two_gates_and_a_pulled_cable(tmp_path: Path) -> None:
-    status, demo = play(
+def test_the_server_is_stopped_and_started_once(tmp_path: Path) -> None:
+    status, demo = run_script(
+        "stop redis\nexpect gate yellow on\nstart redis\nexpect gate yellow off\nstart redis\n", tmp_path
+    )
+    assert (status, demo.errors) == (1, ["line 5: start redis: Redis is running already"])
+    status, demo = run_script("stop redis\nstop redis\n", tmp_path)
+    assert (status, demo.errors) == (1, ["line 2: stop redis: Redis is stopped already"])
+
+
+def test_two_gates_and_a_cut_network(tmp_path: Path) -> None:
+    status, demo = run_script(
         "expect terminal connected\ntap terminal 1\nexpect terminal select\npress single\n"
         "expect terminal sound tap-card-to-confirm\ntap terminal 1\nexpect terminal thank-you-single\n"
         "add gate\nexpect gate2 connected\nlay gate 1\nlay gate2 copy\n"
         "expect monitor used its single trip pass\nexpect monitor was denied\nlift 1\nlift copy\n"
-        "wait 5\ncut gate\nexpect gate lamp yellow on\nmend gate\nexpect gate lamp yellow off\n"
-        "cut monitor\nwithin 15 expect monitor connection lost\nmend monitor\nexpect monitor connected again\n",
+        "wait 5\ncut gate\nexpect gate lamp yellow on\nrestore gate\nexpect gate lamp yellow off\n"
+        "cut monitor\nwithin 15 expect monitor connection lost\nrestore monitor\nexpect monitor connected again\n",
         tmp_path,
     )
     assert status == 0, demo.errors + demo.output
@@ -83,7 +95,7 @@ def test_a_script_that_cannot_be_read() -> None:
 
 
 def test_held_buttons_and_help(tmp_path: Path) -> None:
-    status, demo = play(
+    status, demo = run_script(
         "help\nexpect terminal connected\ntap terminal 1\nexpect terminal select\nhold ten\n"
         "expect terminal sound tap-card-to-confirm\nrelease ten\nquit\nthis is not read\n",
         tmp_path,

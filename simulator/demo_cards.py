@@ -1,0 +1,68 @@
+"""The cards of the demo, and what Redis holds for them."""
+
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from common.cards import Card as ReadCard
+from simulator.server import Server
+from simulator.virtual_pi.cards import AnyCard, Card, Phone
+
+CARDS: dict[str, AnyCard] = {
+    **{str(number): Card(bytes.fromhex(f"{number}a1b2c3d")) for number in range(1, 6)},
+    "6": Card(bytes.fromhex("04a1b2c3d4e5f6")),
+    "copy": Card(bytes.fromhex("1a1b2c3d")),  # a forged card 1
+    "phone": Phone(),
+}
+
+
+@dataclass(frozen=True)
+class StoredPass:
+    """A pass, as Redis holds it.
+
+    Args:
+        fields: the hash.
+        seconds_left: until Redis expires it; None if it does not.
+    """
+
+    fields: dict[str, str]
+    seconds_left: int | None
+
+    def __str__(self) -> str:
+        fields = " ".join(f"{name}={value}" for name, value in self.fields.items())
+        return fields if self.seconds_left is None else f"{fields}  expires in {self.seconds_left} s"
+
+
+def serial_number(card: str) -> str | None:
+    """Return a card's serial number; None for a phone, which has a new one at every tap."""
+    known = CARDS[card]
+    return ReadCard(known.uid).serial_number if isinstance(known, Card) else None
+
+
+def read_passes(server: Server) -> dict[str, StoredPass] | None:
+    """Return the passes of the cards that have one; None if Redis does not run."""
+    numbers = {card: number for card in CARDS if (number := serial_number(card))}
+    try:
+        with server.client() as redis, redis.pipeline() as pipeline:
+            for number in numbers.values():
+                pipeline.hgetall(number)
+                pipeline.ttl(number)
+            answers = pipeline.execute(raise_on_error=False)
+    except RedisError:
+        return None
+    return {
+        card: StoredPass(fields, left_s if left_s >= 0 else None)
+        for card, fields, left_s in zip(numbers, answers[::2], answers[1::2], strict=True)
+        if isinstance(fields, dict) and fields
+    }
+
+
+def describe(server: Server, card: str) -> str:
+    """Return a card's serial number and its pass, in words."""
+    number = serial_number(card)
+    if number is None:
+        return "a new number at every tap"
+    passes = read_passes(server)
+    if passes is None:
+        return f"{number}  (Redis does not run)"
+    return f"{number}  {passes.get(card, 'no pass')}"
