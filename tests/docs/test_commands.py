@@ -94,8 +94,8 @@ class Shell:
 
 
 def shape(line: str) -> str:
-    """Return the line with every number, which differs from run to run, as 0."""
-    return re.sub(r"\d+", "0", line.strip())
+    """Return the line with what differs from run to run, its numbers, as 0, and with any server as redis."""
+    return re.sub(r"\d+(\.\d+)*", "0", line.strip()).replace("valkey", "redis")
 
 
 @pytest.mark.process
@@ -114,6 +114,8 @@ def test_command_runs(name: str, environment: dict[str, str]) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("name", fences("console", run=True))
 def test_command_prints_what_is_shown(name: str, environment: dict[str, str]) -> None:
+    if "root" in FENCES[name].words and os.geteuid() != 0:
+        pytest.skip("the document shows what root sees")
     first, *shown = FENCES[name].text.splitlines()
     with Shell(first.removeprefix("$ "), environment | FENCES[name].environment) as shell:
         _, output = shell.end()
@@ -124,7 +126,7 @@ def test_command_prints_what_is_shown(name: str, environment: dict[str, str]) ->
 @pytest.mark.parametrize("name", fences("demo", run=True))
 def test_demo_answers_as_shown(name: str, environment: dict[str, str]) -> None:
     with Shell("scripts/demo --no-browser", environment) as demo:
-        demo.lines_until("terminal  connected to Redis at 0.0.0.0:0", "gate      connected to Redis at 0.0.0.0:0")
+        demo.lines_until("terminal  connected to Redis at 0:0", "gate      connected to Redis at 0:0")
         for line, answers in conversation(FENCES[name].text.splitlines()):
             demo.type(line)
             demo.lines_until(*map(shape, answers))
