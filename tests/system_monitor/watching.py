@@ -31,7 +31,7 @@ def with_id(payload: str, id_: str) -> str:
     return payload if '"id":' in payload else f'{payload[:-1]},"id":"{id_}"}}'
 
 
-def entries(redis: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401  # redis-py's types are too wide
+def entries(redis: Any) -> list[tuple[str, dict[str, str]]]:  # redis-py's types are too wide
     """Return the journal."""
     return list(redis.xrange(JOURNAL))
 
