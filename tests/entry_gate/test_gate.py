@@ -302,7 +302,7 @@ class TestOutOfService:
         clock.at(3.0, board.reader.plug_in)
         rider.tap(4.0)
         run(gate.run, clock, until=5.0)
-        assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.1, {RED}), (4.0, {GREEN})]
+        assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.0, {RED}), (4.0, {GREEN})]
         assert speaker.clips == ["access-granted"]
 
     def test_without_redis(

@@ -325,7 +325,7 @@ class TestReaderOutOfService:
     ) -> None:
         buy(rider)
         clock.at(2.5, board.reader.unplug)
-        clock.at(2.6, board.reader.plug_in)
+        clock.at(3.5, board.reader.plug_in)
         rider.tap(5.0)
         run(terminal.run, clock, until=6.0)
         assert speaker.played[2:] == [(2.5, "out-of-service"), (5.0, "select-a-pass")]

@@ -28,7 +28,7 @@ class TestSilence:
         assert watch.trace == [
             (0.0, "subscribe"),
             (3.0, "ping"),
-            (7.0, f"connection lost: Redis at {settings.redis_address} does not answer in time"),
+            (7.0, f"connection lost: Redis at {settings.redis_address} does not answer in time: check the network"),
             (7.1, "subscribe"),
             (7.1, "connected again"),
         ]
@@ -51,9 +51,10 @@ class TestBackOff:
         watch.source.is_away = True
         watch.clock.at(10, watch.source.come_back)
         watch.run(until=12)
+        reason = f"no connection to Redis at {settings.redis_address} (away): check the address and the network"
         assert watch.trace == [
             (0.0, "subscribe"),
-            (0.0, f"connection lost: no connection to Redis at {settings.redis_address} (away)"),
+            (0.0, f"connection lost: {reason}"),
             (0.1, "subscribe"),
             (0.3, "subscribe"),
             (0.7, "subscribe"),

@@ -155,7 +155,8 @@ def test_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{PREFIX}REDIS_PORT", "1")
     with pytest.raises(SystemExit) as exit_:
         run()
-    assert exit_.value.code == "system-monitor: no connection to Redis at 127.0.0.1:1 (Connection refused)"
+    reason = "no connection to Redis at 127.0.0.1:1 (Connection refused): check the address and the network"
+    assert exit_.value.code == f"system-monitor: {reason}"
 
 
 @pytest.mark.usefixtures("in_utc")
