@@ -12,8 +12,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
+from audio.speaker import clip_path, failure_reason, player_command
 from common import wiring
-from common.audio import clip_path, failure_reason, player_command
 from common.clock import Clock
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding

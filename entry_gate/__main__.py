@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack, closing
 
-from common.audio import Speaker
+from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run

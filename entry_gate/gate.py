@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 
-from common.audio import Speaker
+from audio.speaker import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card
 from common.clock import Clock

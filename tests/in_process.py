@@ -5,7 +5,7 @@ from contextlib import suppress
 from math import floor
 from typing import TypeVar
 
-from common.audio import Speaker
+from audio.speaker import Speaker
 from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable

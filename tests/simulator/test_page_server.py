@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from common.audio import CLIPS
+from audio.speaker import CLIPS
 from simulator.page.server import FILES, Page, PageError
 
 

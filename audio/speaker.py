@@ -9,7 +9,7 @@ from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from common.text import printable
 
-CLIPS = Path(__file__).resolve().parent.parent / "audio"
+CLIPS = Path(__file__).resolve().parent
 TIME_LIMIT_S = 10.0
 
 _PLAYER = "afplay" if sys.platform == "darwin" else "mpg123"

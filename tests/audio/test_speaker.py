@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from common import audio
-from common.audio import Speaker, clip_path, failure_reason, player_command
+from audio import speaker as audio
+from audio.speaker import Speaker, clip_path, failure_reason, player_command
 from tests.processes import wait_for
 
 

@@ -1,0 +1,1 @@
+"""What riders hear: the clips, and the speaker that plays them."""
