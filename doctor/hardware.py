@@ -18,7 +18,6 @@ from common.clock import Clock
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 
-LIT_S = 1.0
 MODEL = Path("/proc/device-tree/model")
 RUNTIME_FOLDERS = Path("/run/entry-gate"), Path("/run/sales-terminal")  # systemd keeps them while it runs these units
 
@@ -140,13 +139,13 @@ def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
         gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
         for pin in _PINS:
             gpio.output(pin, True)
-            clock.sleep(LIT_S)
+            clock.sleep(1.0)
             gpio.output(pin, False)
     finally:
         gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
         gpio.cleanup(_PINS)
     lit = ", ".join(map(_place, wiring.COLOURS))
-    return Finding("lights", "SKIP", f"lit for {LIT_S:.0f} s each: {lit}", "only you can see whether they shone")
+    return Finding("lights", "SKIP", f"lit for a second each: {lit}", "only you can see whether they shone")
 
 
 def check_sound(settings: Settings, limit_s: float = 5.0) -> Finding:

@@ -43,9 +43,11 @@ class RedisDoctor:
     def findings(self) -> Iterator[Finding]:
         """Yield what there is to say; a server that does not answer as it should is asked no more."""
         settings = self._settings
+        checks = {"redis": self._server, "rights": self._rights, "round trip": self._round_trip}
         try:
-            for check in (self._server, self._rights, self._round_trip):
+            for name, check in checks.items():  # noqa: B007  # it names what fails
                 yield _within_limit(check)
+            name = "durability"
             facts = _within_limit(self._facts)
             yield judge("durability", facts)
             yield judge("eviction", facts)
@@ -54,9 +56,7 @@ class RedisDoctor:
             question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
             ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
             remedy = "ask it from here, then look at it on its own machine:"
-            yield Finding(
-                "redis", "FAIL", explain(error, settings), remedy, [ask, "sudo systemctl status redis-server"]
-            )
+            yield Finding(name, "FAIL", explain(error, settings), remedy, [ask, "sudo systemctl status redis-server"])
 
     def _server(self) -> Finding:
         answer = self._redis.execute_command("HELLO")

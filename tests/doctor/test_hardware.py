@@ -1,0 +1,247 @@
+"""The doctor's look at the Pi, on the board of this process: it finds the fault that the test has caused."""
+
+import grp
+import os
+import sys
+from collections.abc import Iterable
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+import spidev
+
+from common.audio import clip_path
+from common.mfrc522_driver import Driver
+from common.settings import PREFIX, Settings
+from doctor import hardware
+from doctor.finding import Finding
+from doctor.hardware import check_gpio_library, check_groups, check_sound, hardware_findings
+from simulator.virtual_pi.board import Board
+from tests.fake_clock import FakeClock
+from tests.in_process import Rider, shown
+from tests.rider import GREEN, RED, YELLOW
+
+COLOURS = (RED, YELLOW, GREEN)
+PI_4 = "Raspberry Pi 4 Model B Rev 1.4"
+PI_5 = "Raspberry Pi 5 Model B Rev 1.0"
+SHARED = ["gpio library", "spi", "groups", "reader", "reset"]
+
+
+@pytest.fixture(autouse=True)
+def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A Pi 4 on which no device runs."""
+    monkeypatch.setattr(hardware, "RUNTIME_FOLDERS", (tmp_path / "entry-gate", tmp_path / "sales-terminal"))
+    monkeypatch.setattr(hardware, "MODEL", tmp_path / "model")
+    hardware.MODEL.write_text(f"{PI_4}\0")
+    return hardware.MODEL
+
+
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reader's reset wire is on another pin."""
+    monkeypatch.setenv("VIRTUAL_PI_RESET_PIN", "15")
+
+
+def by_name(findings: Iterable[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+def statuses(findings: Iterable[Finding]) -> dict[str, str]:
+    return {finding.name: finding.status for finding in findings}
+
+
+class TestHealthy:
+    @pytest.mark.parametrize(
+        ("device", "more"), [("gate", {"lights": "SKIP"}), ("terminal", {"buttons": "OK"}), (None, {})]
+    )
+    def test_nothing_is_wrong(self, clock: FakeClock, board: Board, device: str | None, more: dict[str, str]) -> None:
+        found = statuses(hardware_findings(device, False, clock))
+        assert found == dict.fromkeys(SHARED, "OK") | more
+        assert not board.trace, "without --lights no lamp is lit"
+        assert not any(map(board.is_output, range(28))), "no pin is held"
+
+    def test_what_a_running_device_uses_is_not_touched(self, clock: FakeClock, board: Board, tmp_path: Path) -> None:
+        (tmp_path / "sales-terminal").mkdir()
+        found = by_name(hardware_findings("gate", True, clock))
+        assert list(found) == ["gpio library", "spi", "groups", "reader"]
+        assert found["reader"].status == "SKIP"
+        assert found["reader"].commands == ["sudo systemctl stop sales-terminal"]
+        assert not board.reader.transfers
+
+    def test_a_machine_that_is_no_pi(self, clock: FakeClock, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        model.unlink()
+        monkeypatch.setitem(sys.modules, "RPi.GPIO", None)
+        assert [(each.status, each.text) for each in hardware_findings("gate", True, clock)] == [
+            ("SKIP", "this machine is not a Raspberry Pi")
+        ]
+
+
+class TestGpioLibrary:
+    @pytest.fixture(autouse=True)
+    def installed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """A folder of packages before all others."""
+        monkeypatch.syspath_prepend(tmp_path / "packages")
+        return tmp_path / "packages"
+
+    def install(self, folder: Path, name: str, version: str) -> None:
+        information = folder / f"{name}-{version}.dist-info"
+        information.mkdir(parents=True)
+        (information / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+
+    @pytest.mark.parametrize(
+        ("package", "pi", "status", "text"),
+        [
+            ("rpi-lgpio", PI_5, "OK", f"rpi-lgpio 0.6 on a {PI_5}"),
+            ("RPi.GPIO", PI_4, "OK", f"RPi.GPIO 0.6 on a {PI_4}"),
+            ("RPi.GPIO", PI_5, "FAIL", f"RPi.GPIO does not work on a {PI_5}"),
+            ("RPi.GPIO", "Raspberry Pi 500 Rev 1.0", "FAIL", "RPi.GPIO does not work on a Raspberry Pi 500 Rev 1.0"),
+            ("RPi.GPIO", "Raspberry Pi Compute Module 5 Rev 1.0", "FAIL", "RPi.GPIO does not work on a Raspberry Pi C"),
+            ("other", PI_4, "OK", f"a library in place of RPi.GPIO on a {PI_4}"),
+        ],
+    )
+    def test_it_fits_the_pi(self, installed: Path, model: Path, package: str, pi: str, status: str, text: str) -> None:
+        self.install(installed, package, "0.6")
+        model.write_text(f"{pi}\0")
+        finding = check_gpio_library()
+        assert finding.status == status
+        assert finding.text.startswith(text)
+
+    def test_one_in_the_environment_hides_that_of_the_system(
+        self, installed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.install(installed, "RPi.GPIO", "0.7.1")
+        self.install(tmp_path / "system", "rpi-lgpio", "0.6")
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "system")])
+        model.write_text(f"{PI_5}\0")
+        finding = check_gpio_library()
+        assert finding.status == "FAIL"
+        assert finding.commands == [
+            f"sudo {sys.prefix}/bin/pip uninstall RPi.GPIO",
+            "sudo apt install python3-rpi-lgpio",
+        ]
+
+    def test_one_that_does_not_load(self, installed: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        (installed / "RPi").mkdir(parents=True)
+        (installed / "RPi/__init__.py").touch()
+        (installed / "RPi/GPIO.py").write_text("raise RuntimeError('only on a Raspberry Pi!')")
+        for name in ("RPi", "RPi.GPIO"):
+            monkeypatch.delitem(sys.modules, name)
+        found = by_name(hardware_findings("gate", False, clock))
+        assert statuses(found.values()) == {"gpio library": "FAIL", "spi": "OK", "groups": "OK", "reader": "SKIP"}
+        assert found["gpio library"].text == "it does not load: only on a Raspberry Pi!"
+        assert found["gpio library"].commands == ["sudo apt install python3-rpi-lgpio"]
+
+
+class TestBusAndGroups:
+    @pytest.mark.parametrize(
+        ("error", "command"),
+        [(FileNotFoundError, "sudo raspi-config nonint do_spi 0"), (PermissionError, "sudo usermod -aG spi $USER")],
+    )
+    def test_no_bus(
+        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], command: str
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise error
+
+        monkeypatch.setattr(spidev.SpiDev, "open", refuse)
+        found = by_name(hardware_findings("gate", False, clock))
+        assert found["spi"].status == "FAIL"
+        assert found["spi"].commands == [command]
+        assert found["reader"].status == "SKIP"
+        assert "lights" not in found
+
+    @pytest.mark.parametrize(
+        ("mine", "user", "commands"),
+        [([999], 1, ["sudo usermod -aG gpio $USER"]), ([997, 999], 1, []), ([999], 0, [])],
+    )
+    def test_groups(self, monkeypatch: pytest.MonkeyPatch, mine: list[int], user: int, commands: list[str]) -> None:
+        groups = [grp.struct_group((name, "x", number, [])) for name, number in (("gpio", 997), ("spi", 999))]
+        monkeypatch.setattr(grp, "getgrall", lambda: groups)
+        monkeypatch.setattr(os, "getgroups", lambda: mine)
+        monkeypatch.setattr(os, "geteuid", lambda: user)
+        finding = check_groups()
+        assert list(finding.commands) == commands
+        assert finding.status == ("FAIL" if commands else "OK")
+
+
+class TestReader:
+    @pytest.mark.parametrize("floating_miso", [0x00, 0xFF])
+    def test_unplugged(self, board: Board, clock: FakeClock, floating_miso: int) -> None:
+        board.reader.unplug(floating_miso)
+        found = by_name(hardware_findings(None, False, clock))
+        assert found["reader"].text == f"it does not answer: its version reads 0x{floating_miso:02X}"
+        assert "SDA to pin 24, SCK to pin 23, MOSI to pin 19, MISO to pin 21" in found["reader"].remedy
+        assert (found["reader"].status, found["reset"].status) == ("FAIL", "SKIP")
+
+    def test_loose_wire(self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        answers = cycle([0x92, 0x92, 0x00])
+        monkeypatch.setattr(board, "transfer", lambda sent: [next(answers)] * len(sent))
+        found = by_name(hardware_findings(None, False, clock))
+        assert found["reader"].text == "a wire is loose or too long: its version reads 0x00, 0x92"
+        assert (found["reader"].status, found["reset"].status) == ("FAIL", "SKIP")
+
+    @pytest.mark.usefixtures("elsewhere")
+    def test_reset_wire_on_another_pin(self, clock: FakeClock) -> None:
+        finding = by_name(hardware_findings(None, False, clock))["reset"]
+        assert finding.status == "FAIL"
+        assert finding.text == "the reader still answers while GPIO 25 is low"
+        assert finding.remedy == "connect RST to pin 22 (GPIO 25)"
+
+    def test_one_that_does_not_come_back(self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Driver, "restart", lambda _: board.reader.unplug())
+        finding = by_name(hardware_findings(None, False, clock))["reset"]
+        assert (finding.status, finding.text) == ("FAIL", "after it the version reads 0x00")
+
+
+def test_a_button_that_is_stuck(rider: Rider, clock: FakeClock) -> None:
+    rider.press(0.0, YELLOW, hold_s=60.0)
+    finding = by_name(hardware_findings("terminal", False, clock))["buttons"]
+    assert (finding.status, finding.text) == ("FAIL", "pressed, though nobody should: yellow to pin 33 (GPIO 13)")
+
+
+class TestLights:
+    def test_they_shine_one_after_another(self, board: Board, clock: FakeClock) -> None:
+        finding = by_name(hardware_findings("gate", True, clock))["lights"]
+        assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (2.0, {GREEN}), (3.0, set())]
+        assert (finding.status, finding.remedy) == ("SKIP", "only you can see whether they shone")
+
+    def test_they_are_off_when_somebody_ends_it(self, board: Board, clock: FakeClock) -> None:
+        def stop() -> None:
+            raise SystemExit
+
+        clock.at(1.5, stop)
+        with pytest.raises(SystemExit):
+            list(hardware_findings("gate", True, clock))
+        assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (1.5, set())]
+        assert not any(map(board.is_output, COLOURS))
+
+
+class TestSound:
+    @pytest.fixture
+    def player(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+        """The player on PATH, to be written by the test."""
+        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+        return tmp_path / "mpg123"
+
+    @pytest.mark.parametrize(
+        ("script", "status", "text"),
+        [
+            ('[ "$*" = "-q -o pulse $CLIP" ]', "OK", "played on pulse; not heard? check the loudspeaker"),
+            ("echo 'cannot open device' >&2; exit 255", "FAIL", "mpg123 fails on pulse: cannot open device"),
+            ("exec sleep 60", "FAIL", "mpg123 fails on pulse: no end within 0.2 s"),
+        ],
+    )
+    def test_it_plays_a_clip(
+        self, player: Path, monkeypatch: pytest.MonkeyPatch, script: str, status: str, text: str
+    ) -> None:
+        monkeypatch.setenv("CLIP", str(clip_path("access-granted")))
+        player.write_text(f"#!/bin/sh\n{script}\n")
+        player.chmod(0o755)
+        finding = check_sound(Settings("gate", audio_output="pulse"), limit_s=5.0 if status == "OK" else 0.2)
+        assert (finding.status, finding.text) == (status, text)
+        assert (f"{PREFIX}AUDIO_OUTPUT" in finding.remedy) == (status == "FAIL")
+
+    def test_no_player(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("PATH", str(tmp_path))
+        finding = check_sound(Settings("gate"))
+        assert (finding.status, finding.commands) == ("FAIL", ["sudo apt install mpg123"])

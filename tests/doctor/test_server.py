@@ -1,0 +1,230 @@
+"""The doctor's look at Redis, against a real server: it finds the fault that the test has caused."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from common.clock import Clock
+from common.settings import PREFIX, Settings
+from doctor.finding import Finding
+from doctor.server import RedisDoctor, judge
+from simulator.fault_proxy import FaultProxy
+from simulator.server import Server
+from tests.processes import REPOSITORY
+
+ALL = ["redis", "rights", "round trip", "durability", "eviction"]
+
+
+@pytest.fixture
+def server(server_program: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, whose configuration it may spoil; as it comes, it loses nothing."""
+    with Server(server_program, tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
+        yield server
+
+
+def examine(settings: Settings, device: str | None = "monitor") -> dict[str, Finding]:
+    return {finding.name: finding for finding in RedisDoctor(settings, device, Clock()).findings()}
+
+
+def wrong(found: dict[str, Finding]) -> list[str]:
+    return [name for name, finding in found.items() if finding.status == "FAIL"]
+
+
+def user(server: Server, *rules: str, name: str = "it", password: str = "secret") -> Settings:
+    """Make a user with these rights, and return the settings of a device that logs in as this user."""
+    server.client().execute_command("ACL", "SETUSER", name, "on", f">{password}", *rules)
+    return Settings("test", redis_port=server.port, redis_username=name, redis_password=password)
+
+
+@pytest.mark.parametrize("device", ["gate", "terminal", "monitor", None])
+def test_nothing_is_wrong(settings: Settings, device: str | None) -> None:
+    found = examine(settings, device)
+    assert {name: finding.status for name, finding in found.items()} == dict.fromkeys(ALL, "OK")
+
+
+class TestConnection:
+    def test_away(self, server: Server, settings: Settings) -> None:
+        server.kill()
+        found = examine(settings)
+        assert list(found) == ["redis"]
+        assert found["redis"].status == "FAIL"
+        assert "no connection to Redis" in found["redis"].text
+        assert found["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {server.port} PING"
+
+    def test_away_from_its_sentinels(self, server: Server) -> None:
+        server.kill()
+        settings = Settings("test", redis_sentinels=(("127.0.0.1", server.port),), redis_tls=True)
+        assert examine(settings)["redis"].commands[0] == (
+            f"redis-cli -h 127.0.0.1 -p {server.port} --tls SENTINEL MASTERS"
+        )
+
+    @pytest.mark.process
+    def test_silent(self, server: Server, settings: Settings) -> None:
+        server.suspend()
+        found = examine(settings)
+        server.resume()
+        assert list(found) == ["redis"]
+        assert "does not answer in time" in found["redis"].text
+
+    @pytest.mark.parametrize("password", [None, "wrong"])
+    def test_wrong_password(self, server: Server, password: str | None) -> None:
+        server.client().config_set("requirepass", "right")
+        found = examine(Settings("test", redis_port=server.port, redis_password=password))
+        assert wrong(found) == ["redis"]
+        assert f"refuses the login: check {PREFIX}REDIS_USERNAME" in found["redis"].text
+
+    @pytest.mark.process
+    @pytest.mark.parametrize("delay_s", [0.26, 0.7])
+    def test_slow(self, server: Server, delay_s: float) -> None:
+        with FaultProxy(server.port) as proxy:
+            proxy.delay_s = delay_s
+            found = examine(Settings("test", redis_port=proxy.port), "gate")
+        assert wrong(found) == ["round trip"]
+        assert "a device waits 1 s" in found["round trip"].text
+        assert found["round trip"].remedy == "check the network"
+
+    def test_replica(self, server: Server, settings: Settings) -> None:
+        server.client().execute_command("REPLICAOF", "127.0.0.1", "1")
+        finding = examine(settings, None)["redis"]
+        assert finding.status == "FAIL"
+        assert f"name its primary in {PREFIX}REDIS_HOST" in finding.remedy
+        assert examine(settings, "monitor")["redis"].status == "OK"
+
+
+class TestRights:
+    @pytest.mark.parametrize(
+        ("device", "taken", "words"),
+        [
+            ("gate", "-xadd", "missing are XADD transit-pass:events"),
+            ("gate", "-eval", "'eval'"),
+            ("gate", "-evalsha", "missing are EVALSHA"),
+            ("terminal", "-exists", "missing are EXISTS"),
+            ("monitor", "-psubscribe", "PSUBSCRIBE pass-*"),
+            ("monitor", "resetchannels", "PSUBSCRIBE pass-*"),
+            ("monitor", "-xinfo", "XINFO STREAM"),
+        ],
+    )
+    def test_a_right_is_missing(self, server: Server, device: str, taken: str, words: str) -> None:
+        found = examine(user(server, "~*", "&*", "+@all", taken), device)
+        assert wrong(found) == ["rights"]
+        assert found["rights"].text.startswith(f"it cannot be a {device}: ")
+        assert words in found["rights"].text
+        assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
+
+    @pytest.mark.parametrize("role", ["gate", "terminal", "monitor"])
+    def test_the_users_of_deploy_can_be_one_thing_each(self, server: Server, role: str) -> None:
+        users = (REPOSITORY / "deploy/users.acl").read_text().splitlines()
+        rules = next(line for line in users if line.startswith(f"user {role} ")).split()[2:]
+        found = examine(user(server, *rules, name=role, password=f"change-me-{role}"), None)
+        assert found["rights"].text == f"{role} may do all that a {role} does"
+        assert [name for name, finding in found.items() if finding.status == "SKIP"] == ["durability", "eviction"]
+        assert not wrong(found)
+
+    def test_no_role_at_all(self, server: Server) -> None:
+        found = examine(user(server, "+ping"), None)
+        assert wrong(found) == ["rights"]
+        assert all(f"it cannot be a {role}" in found["rights"].text for role in ("gate", "terminal", "monitor"))
+
+
+class TestKeeping:
+    @pytest.mark.parametrize(
+        ("name", "setting", "value", "status", "commands"),
+        [
+            ("durability", "appendonly", "no", "FAIL", ["redis-cli CONFIG SET appendonly yes"]),
+            ("durability", "appendfsync", "no", "WARN", ["redis-cli CONFIG SET appendfsync everysec"]),
+            ("durability", "appendfsync", "everysec", "OK", []),
+            (
+                "eviction",
+                "maxmemory-policy",
+                "allkeys-lru",
+                "FAIL",
+                ["redis-cli CONFIG SET maxmemory-policy noeviction"],
+            ),
+        ],
+    )
+    def test_a_server_that_forgets(
+        self, server: Server, settings: Settings, name: str, setting: str, value: str, status: str, commands: list[str]
+    ) -> None:
+        server.client().config_set(setting, value)
+        found = examine(settings)
+        assert {each for each, finding in found.items() if finding.status != "OK"} <= {name}
+        assert (found[name].status, list(found[name].commands[:1])) == (status, commands)
+        assert f"({setting} {value})" in found[name].text
+
+    def test_info_tells_where_config_may_not(self, server: Server) -> None:
+        server.client().config_set("appendonly", "no")
+        found = examine(user(server, "~*", "&*", "+@all", "-config"))
+        assert (wrong(found), found["eviction"].status) == (["durability"], "OK")
+
+    @pytest.mark.parametrize(
+        ("name", "facts"), [("durability", {}), ("durability", {"appendonly": "yes"}), ("eviction", {})]
+    )
+    def test_what_the_user_may_not_ask_is_skipped(self, name: str, facts: dict[str, str]) -> None:
+        assert judge(name, facts).status == "SKIP"
+
+
+class TestOtherServers:
+    """Servers that say what they are told to say to HELLO, and to all else that it is not permitted."""
+
+    NOT_PERMITTED = b"-NOPERM \x1b[2Jno\x07\r\n"
+    greeting = b""
+    pause_s = 0.0
+
+    @pytest.fixture
+    def settings(self) -> Iterator[Settings]:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=self._serve, args=(listener,), daemon=True).start()
+            yield Settings("test", redis_port=listener.getsockname()[1])
+
+    def _serve(self, listener: socket.socket) -> None:
+        try:
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        except OSError:
+            return
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection:
+            while request := connection.recv(4096):
+                for byte in self.greeting if b"HELLO" in request else self.NOT_PERMITTED:
+                    connection.send(bytes([byte]))
+                    time.sleep(self.pause_s)
+
+    def say(self, **fields: str) -> None:
+        words = "".join(f"+{name}\r\n+{value}\r\n" for name, value in fields.items())
+        self.greeting = f"*{2 * len(fields)}\r\n{words}".encode("latin-1")
+
+    @pytest.mark.parametrize(
+        ("server", "version", "status"),
+        [("redis", "7.0.15", "OK"), ("redis", "6.2.14", "FAIL"), ("redis", "10.0.0", "OK"), ("valkey", "9.1.2", "OK")],
+    )
+    def test_versions(self, settings: Settings, server: str, version: str, status: str) -> None:
+        self.say(server=server, version=version, role="master")
+        finding = next(iter(examine(settings, "gate").values()))
+        assert finding.text == f"{server} {version}, a master, at {settings.redis_address}"
+        assert finding.status == status
+
+    def test_one_that_says_nothing_of_itself(self, settings: Settings) -> None:
+        self.say()
+        assert examine(settings)["rights"].status == "FAIL"
+
+    def test_no_control_characters_come_through(self, settings: Settings) -> None:
+        self.say(server="re\x1b[31mdis", version="9\x07.0\x9b", role="master\x00")
+        findings = list(RedisDoctor(settings, "monitor", Clock()).findings())
+        assert [finding.name for finding in findings] == ["redis", "rights", "round trip"]
+        for finding in findings:
+            assert all(line.isprintable() for line in finding.as_text(False).split("\n"))
+            assert json.dumps(asdict(finding)).isprintable()
+
+    @pytest.mark.process
+    def test_one_that_answers_byte_by_byte(self, settings: Settings) -> None:
+        self.say(server="redis", version="7.0.15", role="master")
+        self.pause_s = 0.2
+        assert "does not answer in time" in examine(settings)["redis"].text
