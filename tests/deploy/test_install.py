@@ -15,6 +15,7 @@ from common.settings import SETTINGS as TABLE
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.deploy.debian_tree import DebianTree, remove_tree
+from tests.journal import entries
 from tests.processes import REPOSITORY
 from tests.rider import RED, SERIAL_NUMBER, tap, wait_for_lights
 
@@ -157,7 +158,7 @@ def test_it_runs_where_it_is_installed(gate: DebianTree, pi_in_tree: VirtualPi, 
     socket = Path(pi_in_tree.environment()["VIRTUAL_PI_SOCKET"]).relative_to(gate.folder)
     stand_ins = "/srv/simulator/virtual_pi"
     command = [
-        *("chroot", gate.folder, "setpriv", "--reuid=transit-pass", "--regid=transit-pass", "--init-groups"),
+        *("chroot", str(gate.folder), "setpriv", "--reuid=transit-pass", "--regid=transit-pass", "--init-groups"),
         *("env", "-i", "-C", HOME, f"VIRTUAL_PI_SOCKET=/{socket}", f"PATH={stand_ins}/bin:/usr/bin:/bin"),
         *(f"PYTHONPATH={stand_ins}/stand_ins:/srv", f"{PREFIX}REDIS_PORT={server.port}", PYTHON, "-m", "entry_gate"),
     ]
@@ -169,9 +170,9 @@ def test_it_runs_where_it_is_installed(gate: DebianTree, pi_in_tree: VirtualPi, 
             assert program.wait(10) == 0
         finally:
             program.kill()
-    (_, event), *_ = redis.xrevrange("transit-pass:events")
-    assert event["channel"] == "pass-denied"
-    assert json.loads(event["payload"])["cardSerialNumber"] == SERIAL_NUMBER
+    last = entries(redis)[-1]
+    assert last.channel == "pass-denied"
+    assert last.event["cardSerialNumber"] == SERIAL_NUMBER
 
 
 def test_again_it_upgrades_and_keeps_the_settings(gate: DebianTree) -> None:

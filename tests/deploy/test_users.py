@@ -1,6 +1,6 @@
 """The users of deploy/users.acl: what each may do, and what each may not, on a real server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -79,7 +79,7 @@ MAY_NOT = {
 }
 
 
-def pairs(table: dict[str, Sequence[tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
+def pairs(table: Mapping[str, Sequence[tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:
     return [(user, command) for user, commands in table.items() for command in commands]
 
 

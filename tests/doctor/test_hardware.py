@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import spidev
 
-from common.audio import clip_path
+from audio.speaker import clip_path
 from common.mfrc522_driver import Driver
 from common.settings import PREFIX, Settings
 from doctor import hardware
