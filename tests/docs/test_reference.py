@@ -103,6 +103,11 @@ class TestLogLines:
     def test_code_has_the_line(self, line: str) -> None:
         assert any(re.fullmatch(template, line) for template in templates())
 
+    def test_code_says_what_the_prose_says_it_does(self) -> None:
+        said = [text for document in documents() for text in re.findall(r"\bsays `([^`]+)`", document.prose)]
+        assert len(said) > 1
+        assert [text for text in said if not any(re.fullmatch(template, text) for template in templates())] == []
+
     def test_every_line_about_a_fault_has_its_row(self) -> None:
         assert [
             template for template in logged_templates() if not any(re.fullmatch(template, line) for line in self.lines)
