@@ -12,19 +12,14 @@ from types import FrameType
 
 from common.settings import Settings, SettingsError, help_text
 
-EXIT_BAD_SETTING = 2
-
 
 def run(program: str, description: str, work: Callable[[Settings], None]) -> None:
     """Read the settings, then work until SIGTERM or SIGINT raises `SystemExit` in the main thread.
 
-    What `work` must do at the end, such as putting lamps out, belongs in its `finally` clauses.
-
     Args:
         program: the program's name, from which its device name is made if none is set.
         description: what the program does, for `--help`.
-        work: the program's blocking loop. It imports what drives the hardware itself, so that `--help` and bad
-            settings are answered on any machine.
+        work: the program's blocking loop. It imports the hardware's packages itself, so that `--help` works anywhere.
     """
     argument_parser(program, description).parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
@@ -52,10 +47,9 @@ def argument_parser(program: str, description: str) -> argparse.ArgumentParser:
 
 
 def version() -> str:
-    """Return the version of this tree, which pyproject.toml holds."""
-    project = (Path(__file__).parent.parent / "pyproject.toml").read_text()
-    found = re.search(r'^version = "([^"]+)"$', project, re.MULTILINE)
-    return found[1] if found else "unknown"
+    """Return the version in pyproject.toml."""
+    project = Path(__file__).parent.parent / "pyproject.toml"
+    return str(re.findall(r'^version = "(.+)"$', project.read_text(), re.MULTILINE)[0])
 
 
 def settings_or_exit(program: str) -> Settings:
@@ -64,7 +58,7 @@ def settings_or_exit(program: str) -> Settings:
         return Settings.from_environment(program, os.environ)
     except SettingsError as error:
         print(error, file=sys.stderr)
-        sys.exit(EXIT_BAD_SETTING)
+        sys.exit(2)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -23,7 +23,6 @@ _UID_NOT_COMPLETE = 0x04  # in SAK (14443-3, 6.5.3.4)
 _BYTE_S = 9 * 128 / 13.56e6  # on the air: eight bits and parity at 106 kbit/s
 _FRAME_DELAY_S = 0.00013  # from frame to answer: 1236 carrier periods (14443-3, 6.2.1.1), start and end of both
 
-_OUTCOME = (MFRC522.CommIrqReg, MFRC522.ErrorReg, MFRC522.FIFOLevelReg, MFRC522.ControlReg)
 _ANSWERED, _TIMED_OUT = 0x20, 0x01  # RxIRq and TimerIRq in ComIrqReg (datasheet 9.3.1.5)
 _ANTENNA_ON = 0x03  # in TxControlReg (datasheet 9.3.2.5)
 _ERRORS = {0x10: "FIFO overflow", 0x08: "collision", 0x02: "wrong parity", 0x01: "protocol error"}  # (9.3.1.7)
@@ -138,7 +137,8 @@ class Driver(MFRC522):
         self._send(frame, last_bits)
         self._clock.sleep((len(frame) + answer_bits / 8) * _BYTE_S + _FRAME_DELAY_S)
         for _ in range(4):  # the first is enough, unless the machine's clock or the chip's is out
-            requests, errors, level, control = self._read(*_OUTCOME)
+            outcome = self._read(self.CommIrqReg, self.ErrorReg, self.FIFOLevelReg, self.ControlReg)
+            requests, errors, level, control = outcome
             if requests & _ANSWERED:
                 break
             if requests & _TIMED_OUT:

@@ -14,17 +14,13 @@ from redis.exceptions import NoScriptError, ResponseError
 from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import RedisLink, Unavailable
-from common.rights import Command, check_device
+from common.rights import Commands, check_device
 from common.settings import Settings
 
 RECEIPT_LIFETIME_S = 120
 REPLICATION_LIMIT_MS = 400  # less than a socket's time-out
 
 _Outcome = TypeVar("_Outcome", bound=StrEnum)
-
-
-class ReplicationError(ResponseError):
-    """A change has been made, but too few replicas hold it in time."""
 
 
 def script_text(name: str) -> str:
@@ -46,13 +42,8 @@ class PassStore:
     have been made or not, and calling again with the same id is safe.
     """
 
-    def __init__(self, settings: Settings, needs: Sequence[Command]) -> None:
-        """Start connecting to Redis.
-
-        Args:
-            settings: where Redis is, this device's name and the journal's length.
-            needs: what this device must be permitted to do, `rights.TO_USE` or `TO_SELL`; checked at each connection.
-        """
+    def __init__(self, settings: Settings, needs: Commands) -> None:
+        """Start connecting as a user who must be permitted what the device needs: `rights.TO_USE` or `TO_SELL`."""
         self._arguments: list[str | int] = [settings.device, settings.journal_length, RECEIPT_LIFETIME_S]
         self._needs = needs
         self._link = RedisLink(settings, self._prepare)
@@ -103,7 +94,7 @@ class PassStore:
             if isinstance(error, Exception):
                 raise error
         if holders and holders[0] < self._replicas:
-            raise ReplicationError(f"{holders[0]} of {self._replicas} replicas hold the change")
+            raise ResponseError(f"{holders[0]} of {self._replicas} replicas hold the change")
         return answer
 
     def _prepare(self, redis: Redis) -> None:

@@ -12,9 +12,7 @@ class PassType(StrEnum):
 
     def new_pass(self) -> dict[str, str | int]:
         """Return the fields of a fresh pass of this type."""
-        if self is PassType.TEN_TRIP:
-            return {"passType": self, "tripsRemaining": 10}
-        return {"passType": self}
+        return {"passType": self, "tripsRemaining": 10} if self is PassType.TEN_TRIP else {"passType": self}
 
 
 class UseOutcome(StrEnum):

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from ssl import SSLCertVerificationError
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -38,7 +38,7 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
     """Return a client that has not connected yet.
 
     Args:
-        settings: where Redis is and who logs in.
+        settings: where Redis is.
         retries: how often a command is tried again when its connection failed.
         socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
     """
@@ -46,7 +46,6 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         "socket_timeout": socket_timeout_s,
         "socket_connect_timeout": socket_timeout_s,
         "socket_keepalive": True,
-        "socket_keepalive_options": {},
         "retry": Retry(NoBackoff(), retries),
         "protocol": 2,
         "driver_info": None,  # spares the round trips and the permission of CLIENT SETINFO
@@ -63,9 +62,8 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         "decode_responses": True,
     }
     if settings.redis_sentinels:
-        sentinels: Any = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)
-        client: Redis = sentinels.master_for(settings.redis_sentinel_master, **options, **login)
-        return client
+        sentinel = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)
+        return cast("Redis", sentinel.master_for(settings.redis_sentinel_master, **options, **login))
     return Redis(host=settings.redis_host, port=settings.redis_port, **options, **login)
 
 
@@ -93,27 +91,20 @@ class RedisLink:
 
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
     again and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
+
+    Attributes:
+        problem: why Redis cannot be used, in words for an operator; None if it answered when it was last asked.
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
-        """Start trying to connect.
-
-        Args:
-            settings: where Redis is.
-            check: run after each connection, before anything else; raises a `RedisError` if Redis cannot be used.
-        """
+        """Start trying to connect; the check runs after each connection, and raises `RedisError` if it finds fault."""
         self.redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._settings = settings
         self._check = check
         self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
-        self._problem: str | None = "not yet connected"
+        self.problem: str | None = "not yet connected"
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
-
-    @property
-    def problem(self) -> str | None:
-        """Why Redis cannot be used, in words for an operator; None if it answered when it was last asked."""
-        return self._problem
 
     def call(self, command: Callable[[], _Answer]) -> _Answer:
         """Run the command in the link's thread and return its answer.
@@ -148,24 +139,24 @@ class RedisLink:
                 future, command = Future(), self.redis.ping
             if future.set_running_or_notify_cancel():
                 self._carry_out(future, command)
-            pause_s = CHECK_INTERVAL_S if self._problem is None else retry_s
-            retry_s = FIRST_RETRY_S if self._problem is None else min(retry_s * 2, LONGEST_RETRY_S)
+            pause_s = CHECK_INTERVAL_S if self.problem is None else retry_s
+            retry_s = FIRST_RETRY_S if self.problem is None else min(retry_s * 2, LONGEST_RETRY_S)
 
     def _carry_out(self, future: "Future[Any]", command: Callable[[], Any]) -> None:
         try:
-            if self._problem is not None:
+            if self.problem is not None:
                 self._check(self.redis)
-                self._problem = None
+                self.problem = None
                 _logger.info("connected to Redis at %s", self._settings.redis_address)
             future.set_result(command())
         except Exception as error:
-            is_refusal = isinstance(error, ResponseError) and self._problem is None  # of this one command
+            is_refusal = isinstance(error, ResponseError) and self.problem is None  # of this one command
             if isinstance(error, RedisError | OSError) and not is_refusal:
                 self._leave_service(error)
             future.set_exception(error)
 
     def _leave_service(self, error: Exception) -> None:
         problem = explain(error, self._settings)
-        if problem != self._problem and not self._closing.is_set():
+        if problem != self.problem and not self._closing.is_set():
             _logger.error("%s", problem)
-        self._problem = problem
+        self.problem = problem

@@ -1,27 +1,27 @@
-"""What each device needs of the Redis user it logs in as, and how it finds out before a rider does."""
+"""What each device's Redis user must be permitted, and how a device finds out before a rider does."""
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from redis import Redis
-from redis.exceptions import NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError
 
 from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.passes import PassType
 
-Command = tuple[str, ...]
+Commands = Sequence[tuple[str, ...]]
 
 _ANY_CARD = "1"
 _ANY_RECEIPT = RECEIPT_PREFIX + "check"
-
-_BOTH_SCRIPTS: Sequence[Command] = (
+_BOTH_SCRIPTS: Commands = (
     ("EVALSHA", "0" * 40, "0"),
     ("TIME",),
     ("GET", _ANY_RECEIPT),
     ("XADD", JOURNAL, "*", "channel", "payload"),
     ("SETEX", _ANY_RECEIPT, "1", ""),
 )
-TO_USE: Sequence[Command] = (
+TO_USE: Commands = (
     *_BOTH_SCRIPTS,
     ("HGETALL", _ANY_CARD),
     ("TTL", _ANY_CARD),
@@ -32,7 +32,7 @@ TO_USE: Sequence[Command] = (
     ("PUBLISH", "pass-denied", ""),
     *(("PUBLISH", f"pass-used:{pass_type}", "") for pass_type in PassType),
 )
-TO_SELL: Sequence[Command] = (
+TO_SELL: Commands = (
     *_BOTH_SCRIPTS,
     ("EXISTS", _ANY_CARD),
     ("HSET", _ANY_CARD, "passType", ""),
@@ -50,19 +50,13 @@ return refused
 """
 
 
-def check_device(redis: Redis, needs: Sequence[Command]) -> None:
-    """Ask the server about all commands that a device's scripts are made of; none is carried out.
-
-    Args:
-        redis: a client that has logged in as the user.
-        needs: `TO_USE` or `TO_SELL`.
+def check_device(redis: Redis, needs: Commands) -> None:
+    """Ask whether the client's user may do all this, `TO_USE` or `TO_SELL`; nothing of it is done.
 
     Raises:
         NoPermissionError: the user lacks rights; the message names them.
         RedisError: the server cannot be asked.
     """
-    refused = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(needs))
-    if not isinstance(refused, list):
-        raise ResponseError("the check of this user's rights gave no list")
+    refused: Any = redis.eval(_REFUSED_COMMANDS, 0, json.dumps(needs))
     if refused:
         raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")

@@ -15,7 +15,6 @@ class ServiceManager:
     def __init__(self, clock: Clock) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._clock = clock
         self._status: str | None = None
         self._next_sign_of_life = clock.now()
@@ -36,9 +35,5 @@ class ServiceManager:
             message.append("WATCHDOG=1")
             self._next_sign_of_life = self._clock.now() + SIGN_OF_LIFE_INTERVAL_S
         if message and self._address:
-            with suppress(OSError):
-                self._socket.sendto("\n".join(message).encode(), self._address)
-
-    def close(self) -> None:
-        """Report no more."""
-        self._socket.close()
+            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+                systemd.sendto("\n".join(message).encode(), self._address)

@@ -17,21 +17,15 @@ class SettingsError(ValueError):
     """A setting that cannot be used; the message names the variable and says what it takes."""
 
 
-class Rule(NamedTuple):
-    """What a value looks like: in words, as a regular expression for all of it, and as a Python value."""
-
-    words: str
-    pattern: str
-    convert: Callable[[str], object] = str
-
-
 class Setting(NamedTuple):
-    """A row of the table of settings; `default` is what holds while the variable is not set, in words."""
+    """A row of the table: what it means, its default in words, what it takes in words and as a regular expression."""
 
     name: str
     description: str
     default: str
-    rule: Rule
+    takes: str
+    pattern: str
+    convert: Callable[[str], object]
 
 
 def _addresses(text: str) -> Sequence[tuple[str, int]]:
@@ -45,21 +39,21 @@ def _certificates(path: str) -> str:
 
 
 _PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
-_TEXT = Rule("printable text", r"(?s).+")
-_PORT = Rule("a port from 1 to 65535", _PORTS, int)
-_ADDRESSES = Rule("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
-_LABEL = Rule("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+")
-_YES_OR_NO = Rule("yes or no", "yes|no", "yes".__eq__)
-_CERTIFICATES = Rule("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
-_REPLICAS = Rule("a number of replicas from 0 to 9", r"\d", int)
-_DEVICE = Rule("a printable name of at most 64 characters", r"(?s).{1,64}")
-_OUTPUT = Rule("an output module of mpg123, such as alsa or pulse", r"[\w,-]+")
-_EVENTS = Rule("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
+_TEXT = ("printable text", r"(?s).+", str)
+_PORT = ("a port from 1 to 65535", _PORTS, int)
+_ADDRESSES = ("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
+_LABEL = ("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+", str)
+_YES_OR_NO = ("yes or no", "yes|no", "yes".__eq__)
+_CERTIFICATES = ("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
+_REPLICAS = ("a number of replicas from 0 to 9", r"\d", int)
+_DEVICE = ("a printable name of at most 64 characters", r"(?s).{1,64}", str)
+_OUTPUT = ("an output module of mpg123, such as alsa or pulse", r"[\w,-]+", str)
+_EVENTS = ("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
 
 
-def _row(description: str, default: str, value: object = MISSING, rule: Rule = _TEXT) -> Any:  # noqa: ANN401
+def _row(description: str, default: str, value: object = MISSING, rule: tuple[Any, ...] = _TEXT) -> Any:  # noqa: ANN401
     """Declare a setting: what it means, its default in words and as a value, and what it takes."""
-    return field(default=value, metadata={"row": (description, default, rule)})
+    return field(default=value, metadata={"row": (description, default, *rule)})
 
 
 @dataclass(frozen=True)
@@ -73,9 +67,7 @@ class Settings:
     redis_password: str | None = _row("the password", "none", None)
     redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
     redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
-    redis_sentinels: Sequence[tuple[str, int]] = _row(
-        "Redis Sentinels that name the server, in place of host and port: host:port,...", "none", (), _ADDRESSES
-    )
+    redis_sentinels: Sequence[tuple[str, int]] = _row("Redis Sentinels, in place of the above", "none", (), _ADDRESSES)
     redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
     redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
     audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
@@ -113,13 +105,12 @@ SETTINGS = tuple(Setting(each.name.upper(), *each.metadata["row"]) for each in f
 def help_text() -> str:
     """Describe every variable, a line each."""
     width = max(len(setting.name) for setting in SETTINGS)
-    lines = [f"  {PREFIX}{name:<{width}}  {description} ({default})" for name, description, default, _ in SETTINGS]
+    lines = [f"  {PREFIX}{name:<{width}}  {description} ({default})" for name, description, default, *_ in SETTINGS]
     return "\n".join(["settings (environment variables):", *lines])
 
 
 def _checked(setting: Setting, value: str) -> object:
-    rule = setting.rule
-    if re.fullmatch(rule.pattern, value, re.ASCII) and value.isprintable():
+    if re.fullmatch(setting.pattern, value, re.ASCII) and value.isprintable():
         with suppress(ValueError, OSError):
-            return rule.convert(value)
-    raise SettingsError(f"{PREFIX}{setting.name} takes {rule.words}, not {printable(value, 40)!r}")
+            return setting.convert(value)
+    raise SettingsError(f"{PREFIX}{setting.name} takes {setting.takes}, not {printable(value, 40)!r}")

@@ -1,9 +1,8 @@
 -- What use.lua and issue.lua share; pass_store.py puts it behind the first line of each of them.
 --
--- A server that refuses writes refuses these scripts as a whole, because their first line is #!lua. Nothing is rolled
--- back, though. So a script reads, decides, and lists what is to be done with publish and write; commit asks whether
--- this user may do it all, then does it. A change to a pass is listed after its event: a journal that takes no entry
--- stops everything.
+-- A server that refuses writes refuses such a script as a whole, because its first line is #!lua. But nothing is rolled
+-- back. So it reads, decides, and lists what is to be done with publish and write; commit asks whether this user may do
+-- it all, then does it. A change to a pass comes after its event: a journal that takes no entry stops everything.
 --
 -- KEYS     the card's pass (a hash), the receipt of this tap or sale (a string), the journal (a stream)
 -- ARGV     this device's name, the journal's length, the lifetime of a receipt in seconds

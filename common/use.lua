@@ -7,7 +7,6 @@
 -- Takes       card, is_repeat, last_outcome, read, write, publish, commit
 
 local TWO_HOURS = 7200 -- seconds
-local MOST_DIGITS = 12 -- of a number of trips; Lua's numbers stay exact well beyond
 
 if is_repeat then
   return commit(last_outcome)
@@ -27,9 +26,9 @@ elseif pass.passType == 'SINGLE_USE' then
   write('DEL', card)
 
 elseif pass.passType == 'TEN_TRIP' then
-  -- HINCRBY refuses what is no plain number, and would do so after the event.
+  -- Strict, because HINCRBY would refuse after the event what is no plain number. In 12 digits Lua counts exactly.
   local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
-  if not trips or #trips > MOST_DIGITS then
+  if not trips or #trips > 12 then
     return deny('invalid-pass')
   end
   publish('pass-used:TEN_TRIP', {pass = pass, remainingTrips = trips - 1})

@@ -21,12 +21,11 @@ def main(settings: Settings) -> None:
     clock = Clock()
     with ExitStack() as cleanup:
         light = cleanup.enter_context(closing(TrafficLight(clock)))
-        service_manager = cleanup.enter_context(closing(ServiceManager(clock)))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_USE)))
-        Gate(reader, store, light, speaker, service_manager, clock).run()
+        Gate(reader, store, light, speaker, ServiceManager(clock), clock).run()
 
 
 if __name__ == "__main__":

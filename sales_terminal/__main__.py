@@ -20,13 +20,12 @@ def main(settings: Settings) -> None:
 
     clock = Clock()
     with ExitStack() as cleanup:
-        service_manager = cleanup.enter_context(closing(ServiceManager(clock)))
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         buttons = cleanup.enter_context(closing(Buttons(clock)))
         store = cleanup.enter_context(closing(PassStore(settings, needs=TO_SELL)))
-        SalesTerminal(reader, buttons, store, speaker, service_manager, clock).run()
+        SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run()
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def test_a_signal_ends_the_work_once(run: Run, name: signal.Signals) -> None:
 
 def test_a_bad_setting(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv(f"{PREFIX}REDIS_PORT", "http")
-    assert run(nothing) == daemon.EXIT_BAD_SETTING
+    assert run(nothing) == 2
     assert capsys.readouterr().err == f"{PREFIX}REDIS_PORT takes a port from 1 to 65535, not 'http'\n"
 
 

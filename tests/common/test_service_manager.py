@@ -71,10 +71,10 @@ class TestServiceManager:
 
     def test_tells_what_has_changed_and_a_sign_of_life_each_second(self, systemd: Systemd) -> None:
         clock = FakeClock()
-        with closing(ServiceManager(clock)) as service_manager:
-            for problem in [None] * 5 + ["no network"] * 3 + [None]:
-                service_manager.report(problem)
-                clock.sleep(0.4)
+        service_manager = ServiceManager(clock)
+        for problem in [None] * 5 + ["no network"] * 3 + [None]:
+            service_manager.report(problem)
+            clock.sleep(0.4)
         assert systemd.told == [
             "READY=1",
             "STATUS=in service",
@@ -87,17 +87,16 @@ class TestServiceManager:
 
     def test_gives_no_sign_of_life_for_a_reader_that_does_not_answer(self, systemd: Systemd) -> None:
         clock = FakeClock()
-        with closing(ServiceManager(clock)) as service_manager:
-            for is_alive in (False, False, True, False, False):
-                service_manager.report("the reader does not answer", is_alive)
-                clock.sleep(2.0)
+        service_manager = ServiceManager(clock)
+        for is_alive in (False, False, True, False, False):
+            service_manager.report("the reader does not answer", is_alive)
+            clock.sleep(2.0)
         assert systemd.told == ["READY=1", "STATUS=out of service: the reader does not answer", "WATCHDOG=1"]
 
     def test_goes_on_without_systemd(self, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
         for address in ("/nonexistent/notify", ""):
             monkeypatch.setenv("NOTIFY_SOCKET", address)
-            with closing(ServiceManager(FakeClock())) as service_manager:
-                service_manager.report(None)
+            ServiceManager(FakeClock()).report(None)
         assert systemd.told == []
 
 

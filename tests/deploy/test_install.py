@@ -128,7 +128,7 @@ def test_the_settings_are_a_template_that_sets_nothing(gate: DebianTree) -> None
     assert mode(gate.path(SETTINGS)) == 0o640
     lines = [line for line in gate.path(SETTINGS).read_text().splitlines() if line]
     assert all(line.startswith("#") for line in lines)
-    for name, description, default, _ in TABLE:
+    for name, description, default, *_ in TABLE:
         assert lines.index(f"#{PREFIX}{name}=") == lines.index(f"# {description} ({default})") + 1
 
 

@@ -43,7 +43,7 @@ def quoted(cell: str) -> list[str]:
 
 def test_settings() -> None:
     rows = [[cell.replace("`", "") for cell in row] for row in OPERATING.table("variable")]
-    assert rows == [[name, meaning, rule.words, default] for name, meaning, default, rule in SETTINGS]
+    assert rows == [[row.name, row.description, row.takes, row.default] for row in SETTINGS]
 
 
 class TestWiring:

@@ -42,10 +42,9 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 
 @pytest.fixture
-def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[Gate]:
-    with closing(ServiceManager(clock)) as service_manager:
-        light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
-        yield Gate(reader, store, light, speaker, service_manager, clock)
+def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Gate:
+    light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
+    return Gate(reader, store, light, speaker, ServiceManager(clock), clock)
 
 
 def serial_number(card: Card) -> str:
@@ -313,12 +312,9 @@ class TestOutOfService:
         rider: Rider,
         speaker: RecordingSpeaker,
     ) -> None:
-        with (
-            closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_USE)) as store,
-            closing(ServiceManager(clock)) as service_manager,
-        ):
+        with closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_USE)) as store:
             light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
             rider.tap(1.0)
-            run(Gate(reader, store, light, speaker, service_manager, clock).run, clock, until=4.0)
+            run(Gate(reader, store, light, speaker, ServiceManager(clock), clock).run, clock, until=4.0)
         assert shown(board) == [(0.0, {RED, YELLOW})]
         assert speaker.played == [(1.0, "out-of-service")]

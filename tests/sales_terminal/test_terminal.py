@@ -41,10 +41,9 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 
 @pytest.fixture
-def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Iterator[SalesTerminal]:
-    with closing(ServiceManager(clock)) as service_manager:
-        reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
-        yield SalesTerminal(reader, buttons, store, speaker, service_manager, clock)
+def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> SalesTerminal:
+    reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
+    return SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock)
 
 
 def buy(rider: Rider, button: int = RED, card: Card = CARD, confirmation: Card | None = None) -> None:
@@ -242,13 +241,10 @@ class TestUnanswered:
     def test_without_redis_nothing_is_sold(
         self, settings: Settings, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
-        with (
-            closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_SELL)) as store,
-            closing(ServiceManager(clock)) as service_manager,
-        ):
+        with closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_SELL)) as store:
             reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
             rider.tap(1.0)
-            run(SalesTerminal(reader, buttons, store, speaker, service_manager, clock).run, clock, until=2.0)
+            run(SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run, clock, until=2.0)
         assert speaker.played == [(1.0, "out-of-service")]
 
     def test_a_sale_whose_answer_was_lost_is_finished_by_the_next_tap(

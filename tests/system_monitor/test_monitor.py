@@ -1,6 +1,6 @@
 """Following: the journal of a real server; time and what the subscription brings are the test's."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from redis import Redis
@@ -12,10 +12,8 @@ from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, 
 
 
 @pytest.fixture
-def watch(settings: Settings) -> Iterator[ScriptedWatch]:
-    watch = ScriptedWatch(settings)
-    yield watch
-    watch.service_manager.close()
+def watch(settings: Settings) -> ScriptedWatch:
+    return ScriptedWatch(settings)
 
 
 def message(watch: ScriptedWatch, payload: str) -> Callable[[], None]:

@@ -124,10 +124,9 @@ class ScriptedWatch:
     def __init__(self, settings: Settings) -> None:
         self.clock = FakeClock()
         self.source = ScriptedSource(settings, self.clock)
-        self.service_manager = ServiceManager(self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
         terminal = Terminal(Renderer(PLAIN), True, self._output, self._errors)
-        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager)
+        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, ServiceManager(self.clock))
 
     def run(self, until: float) -> None:
         """Follow until this time on the clock."""
@@ -177,10 +176,9 @@ class Watch:
         self._redis = redis
         self._output, self._errors = _Ending(), io.StringIO()
         self._terminal = Terminal(Renderer(PLAIN), as_json, self._output, self._errors)
-        service_manager = ServiceManager(Clock())
         source, selection = RedisSource(settings), selection or Selection()
-        monitor = Monitor(source, selection, self._terminal, self._output, service_manager)
-        self._thread = threading.Thread(target=self._follow, args=(monitor, service_manager))
+        monitor = Monitor(source, selection, self._terminal, self._output, ServiceManager(Clock()))
+        self._thread = threading.Thread(target=self._follow, args=(monitor,))
 
     def __enter__(self) -> "Watch":
         self._thread.start()
@@ -194,13 +192,11 @@ class Watch:
             self._thread.join(0.1)
         wait_for(lambda: self._redis.pubsub_numpat() == 0)
 
-    def _follow(self, monitor: Monitor, service_manager: ServiceManager) -> None:
+    def _follow(self, monitor: Monitor) -> None:
         try:
             monitor.follow()
         except Ended:
             return
-        finally:
-            service_manager.close()
 
     @property
     def output(self) -> list[str]:
