@@ -1,1 +1,1 @@
-"""Machines that stand where Raspberry Pis would, and the hands, eyes and ears of those who use them."""
+"""Virtual Raspberry Pis, and the demo that runs the whole system on them."""

@@ -54,7 +54,7 @@ class Chunk:
 
 
 class FaultProxy:
-    """Listens on a port of its own and passes everything on to the server, unless told otherwise. Thread-safe."""
+    """Listens on a port of its own and passes everything on to the server, unless a fault is set. Thread-safe."""
 
     def __init__(self, server_port: int) -> None:
         self.listener: Callable[[Chunk], None] | None = None

@@ -156,7 +156,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, below those from which a system takes the ports of clients."""
+    """Return a free port, below the range that a system uses for the ports of clients."""
     while True:
         port = random.randrange(*_SERVER_PORTS)
         with suppress(OSError), socket.socket() as listener:
