@@ -19,8 +19,8 @@ _logger = logging.getLogger(__name__)
 class CardReader:
     """Tells presentations: a card is presented once, however long it rests, until it has been away for 300 ms.
 
-    A card that lies on the reader from the start has not been presented: its tap may have been counted before this
-    program was started anew. Neither has one that the reader finds again when it comes back from a fault.
+    A card that lies on the reader from the start, or when the reader comes back from a fault, has not been presented:
+    its tap may have been counted before.
 
     Attributes:
         problem: what is wrong with the reader, in words for an operator; None if the last look at it was a good one.

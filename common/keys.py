@@ -2,5 +2,4 @@
 
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
-CHANNELS = "pass-*"
-"""The pattern of all channels."""
+CHANNELS = "pass-*"  # the pattern of all

@@ -1,7 +1,4 @@
-"""The MFRC522, a reader of contactless cards, and the selection of the one card in its field.
-
-Datasheet: MFRC522, rev. 3.9. Standard: ISO/IEC 14443-3, type A.
-"""
+"""The MFRC522 (datasheet rev. 3.9), and the selection of the one card in its field (ISO/IEC 14443-3, type A)."""
 
 from functools import reduce
 from operator import xor

@@ -6,8 +6,6 @@ from contextlib import suppress
 
 from common.clock import Clock
 
-SIGN_OF_LIFE_INTERVAL_S = 1.0
-
 
 class ServiceManager:
     """The service manager that started this program; without one that asks to be told, nothing is sent."""
@@ -33,7 +31,7 @@ class ServiceManager:
             self._status = status
         if is_alive and self._clock.now() >= self._next_sign_of_life:
             message.append("WATCHDOG=1")
-            self._next_sign_of_life = self._clock.now() + SIGN_OF_LIFE_INTERVAL_S
+            self._next_sign_of_life = self._clock.now() + 1.0
         if message and self._address:
             with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
                 systemd.sendto("\n".join(message).encode(), self._address)

@@ -99,7 +99,6 @@ class Settings:
 
 
 SETTINGS = tuple(Setting(each.name.upper(), *each.metadata["row"]) for each in fields(Settings))
-"""The table of settings, in the order in which people read it."""
 
 
 def help_text() -> str:

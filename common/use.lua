@@ -26,7 +26,7 @@ elseif pass.passType == 'SINGLE_USE' then
   write('DEL', card)
 
 elseif pass.passType == 'TEN_TRIP' then
-  -- Strict, because HINCRBY would refuse after the event what is no plain number. In 12 digits Lua counts exactly.
+  -- Strict, because HINCRBY would refuse anything else after the event. In 12 digits Lua counts exactly.
   local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
   if not trips or #trips > 12 then
     return deny('invalid-pass')
