@@ -34,6 +34,9 @@ UNITS = {
 }
 
 
+pytestmark = [pytest.mark.process, pytest.mark.xdist_group("debian-tree")]
+
+
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianTree]:
     missing = [] if os.geteuid() == 0 else ["root's rights"]
@@ -106,10 +109,10 @@ def test_its_user_has_the_hardware_and_no_way_to_log_in(gate: DebianTree) -> Non
 
 def test_only_what_runs_there_is_installed(gate: DebianTree) -> None:
     home = gate.path(HOME)
-    programs = {"common", "entry_gate", "sales_terminal", "system_monitor"}
-    others = {".venv", "audio", "deploy", "requirements.txt", "LICENSE", "README.md"}
+    programs = {"common", "entry_gate", "sales_terminal", "system_monitor", "doctor"}
+    others = {".venv", "audio", "deploy", "requirements.txt", "pyproject.toml", "LICENSE", "README.md"}
     assert {path.name for path in home.iterdir()} == programs | others
-    assert {path.suffix for path in (home / "audio").iterdir()} == {".mp3"}
+    assert {path.suffix for path in (home / "audio").iterdir() if path.is_file()} == {".mp3", ".py"}
     assert list(home.glob("common/__pycache__/settings.*.pyc"))
 
 
@@ -228,7 +231,7 @@ class TestOnTheMachineItself:
     def test_an_install_that_failed_can_be_run_again(self, machine: DebianTree) -> None:
         failed = self.install(machine, "gate", PIP_NO_INDEX="1", PIP_NO_CACHE_DIR="1", PIP_FIND_LINKS="")
         assert failed.returncode == 1
-        assert failed.stderr.splitlines()[-1].endswith("is PyPI in reach?")
+        assert failed.stderr.splitlines()[-1].endswith("can this machine reach PyPI?")
         assert "Traceback" not in failed.stderr
 
         result = self.install(machine, "gate")
@@ -241,6 +244,7 @@ class TestOnTheMachineItself:
             "systemctl --quiet --no-block restart entry-gate.service",
         ]
         assert machine.output(PYTHON, "-m", "entry_gate", "--help", PYTHONPATH=HOME)
+        assert machine.output(PYTHON, "-m", "doctor", "--version", PYTHONPATH=HOME).startswith("doctor 1.")
 
     def test_restarts_back_off_where_systemd_knows_how_to(self, machine: DebianTree) -> None:
         units = machine.path("/etc/systemd/system")
@@ -256,8 +260,8 @@ class TestOnTheMachineItself:
         assert self.commands(machine) == [
             "systemctl --quiet enable system-monitor.service",
             "systemctl --quiet daemon-reload",
-            "systemctl --quiet --no-block try-restart entry-gate.service",
             "systemctl --quiet --no-block restart system-monitor.service",
+            "systemctl --quiet --no-block try-restart entry-gate.service",
         ]
 
     def test_rpi_gpio_stays_on_an_older_pi_and_goes_from_a_pi_5(self, machine: DebianTree) -> None:
@@ -296,7 +300,7 @@ class TestOnTheMachineItself:
         machine.path("/etc/apt/sources.list.d/pi.list").unlink()
         result = self.install(machine, "terminal")
         assert result.returncode == 1
-        assert result.stderr == "scripts/install: apt knows no python3-rpi-lgpio: is this Raspberry Pi OS?\n"
+        assert result.stderr == "scripts/install: apt does not have python3-rpi-lgpio: is this Raspberry Pi OS?\n"
 
 
 def install_as(user_id: int, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,5 +1,6 @@
 """The users of deploy/users.acl: what each may do, and what each may not, on a real server."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -126,6 +127,24 @@ def test_may_not_in_scripts_either(guarded: Server, user: str, command: tuple[st
         pytest.raises(ResponseError, match=r"ACL failure|The user executing the script can't"),
     ):
         redis.eval("return redis.call(unpack(ARGV))", 0, *command)
+
+
+def rights() -> Iterator[tuple[str, str, str]]:
+    """Each user, each right that the file grants, and the user's rules without it."""
+    for line in (REPOSITORY / "deploy/users.acl").read_text().splitlines()[1:]:
+        _, user, rules = line.split(" ", 2)
+        for right in re.finditer(r"[+&~%][^ )]+", rules):
+            yield user, right[0], f"{rules[: right.start()]}{rules[right.end() :]}"
+
+
+@pytest.mark.parametrize(
+    ("user", "right", "without"), [pytest.param(*each, id=" ".join(each[:2])) for each in rights()]
+)
+def test_each_right_is_needed(guarded: Server, user: str, right: str, without: str) -> None:
+    needed = [*MAY[user], *IN_SCRIPTS.get(user, ())]
+    with guarded.client(username="operator", password="operator") as redis:
+        redis.execute_command("ACL", "SETUSER", "other", "reset", *re.findall(r"\([^)]*\)|[^ ]+", without))
+        assert any(redis.execute_command("ACL", "DRYRUN", "other", *command) != "OK" for command in needed), right
 
 
 def test_nobody_comes_in_without_a_name(guarded: Server) -> None:

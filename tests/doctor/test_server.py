@@ -15,17 +15,29 @@ from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.server import RedisDoctor, judge
 from simulator.fault_proxy import FaultProxy
-from simulator.server import Server
+from simulator.server import Server, free_port
 from tests.processes import REPOSITORY
 
 ALL = ["redis", "rights", "round trip", "durability", "eviction"]
 
 
-@pytest.fixture
-def server(server_program: Path, tmp_path: Path) -> Iterator[Server]:
-    """A server of the test's own, whose configuration it may spoil; as it comes, it loses nothing."""
-    with Server(server_program, tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
+@pytest.fixture(scope="module")
+def safe_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that loses nothing."""
+    with Server(server_program, tmp_path_factory.mktemp("server"), "--appendonly", "yes") as server:
         yield server
+
+
+@pytest.fixture
+def server(safe_server: Server) -> Iterator[Server]:
+    """The server, whose configuration the test may spoil."""
+    with safe_server.client() as redis:
+        for setting, value in (("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")):
+            redis.config_set(setting, value)
+        yield safe_server
+        redis.config_set("requirepass", "")
+        redis.execute_command("REPLICAOF", "NO", "ONE")
+        redis.acl_deluser("it", "gate", "terminal", "monitor")
 
 
 def examine(settings: Settings, device: str | None = "monitor") -> dict[str, Finding]:
@@ -49,20 +61,18 @@ def test_nothing_is_wrong(settings: Settings, device: str | None) -> None:
 
 
 class TestConnection:
-    def test_away(self, server: Server, settings: Settings) -> None:
-        server.kill()
-        found = examine(settings)
+    def test_away(self) -> None:
+        port = free_port()
+        found = examine(Settings("test", redis_port=port))
         assert list(found) == ["redis"]
         assert found["redis"].status == "FAIL"
         assert "no connection to Redis" in found["redis"].text
-        assert found["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {server.port} PING"
+        assert found["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {port} PING"
 
-    def test_away_from_its_sentinels(self, server: Server) -> None:
-        server.kill()
-        settings = Settings("test", redis_sentinels=(("127.0.0.1", server.port),), redis_tls=True)
-        assert examine(settings)["redis"].commands[0] == (
-            f"redis-cli -h 127.0.0.1 -p {server.port} --tls SENTINEL MASTERS"
-        )
+    def test_away_from_its_sentinels(self) -> None:
+        port = free_port()
+        settings = Settings("test", redis_sentinels=(("127.0.0.1", port),), redis_tls=True)
+        assert examine(settings)["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {port} --tls SENTINEL MASTERS"
 
     @pytest.mark.process
     def test_silent(self, server: Server, settings: Settings) -> None:
