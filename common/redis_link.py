@@ -110,7 +110,7 @@ class RedisLink:
         """Run the command in the link's thread and return its answer.
 
         Raises:
-            Unavailable: no usable answer came within `PATIENCE_S`. The command may have been carried out, or may yet be.
+            Unavailable: no usable answer within `PATIENCE_S`. The command may have been carried out, or may yet be.
         """
         future: Future[_Answer] = Future()
         self._jobs.put((future, command))
