@@ -30,7 +30,7 @@ class NoAnswerError(UnreadableError):
 
 
 class Driver(MFRC522):
-    """The chip on SPI bus 0. The package opens and initialises it; what is said to cards, and the wait, are ours."""
+    """The chip on SPI bus 0. The package opens and initialises it; frames are sent and received here."""
 
     def __init__(self, clock: Clock) -> None:
         """Open the reader.
@@ -39,7 +39,7 @@ class Driver(MFRC522):
             OSError: this machine has no SPI bus, or does not let this user have it; the message says what to do.
         """
         self._clock = clock
-        self._may_be_awake = True  # for all we know: it may have been selected by a program before this one
+        self._may_be_awake = True  # a program before this one may have left a card selected
         GPIO.setmode(GPIO.BCM)
         try:
             super().__init__(bus=0, device=0, pin_rst=wiring.RESET.bcm)
@@ -120,9 +120,9 @@ class Driver(MFRC522):
         return answer[0]
 
     def halt(self) -> None:
-        """Send HLTA, which a selected card obeys in silence, and which sends one that waits for its selection back."""
+        """Send HLTA: a selected card halts without an answer; one in READY falls back (14443-3, 6.3)."""
         self._send(_with_crc(b"\x50\x00"))
-        self._clock.sleep(4 * _BYTE_S + 0.001)  # a card that objects does it in this time (14443-3, 6.4.3)
+        self._clock.sleep(4 * _BYTE_S + 0.001)  # a card that has not halted answers in this time (14443-3, 6.4.3)
 
     def transceive(self, frame: bytes, answer_bits: int, last_bits: int = 0) -> bytes:
         """Send a frame, of its last byte only `last_bits` unless 0, and return the answer, of `answer_bits`.

@@ -13,7 +13,7 @@ from tests.drills.drill import Outcome, dice, require, require_clean_log
 from tests.processes import Program
 from tests.rider import RED, YELLOW, expect_sound, rest, wait_for_lights
 
-READ_S = 0.06  # from one poll to the end of the next
+READ_S = 0.04  # from one poll to the end of the next
 SLOW_SPI_US = "40"  # as on a Pi 3: a read takes longer, and more of them are torn
 CARDS = [Card(bytes.fromhex(uid)) for uid in ("0a1b2c3d", "04a1b2c3d4e5f6", "0401020304050607080a")]
 
