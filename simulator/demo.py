@@ -30,6 +30,7 @@ help lists all commands; Ctrl-C ends the demo."""
 
 _LAMPS = {"red on": "🔴 red on", "yellow on": "🟡 yellow on", "green on": "🟢 green on"}
 _BOLD, _DIM = 1, 2
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Printer:
@@ -73,8 +74,8 @@ def main() -> None:
     )
     options = parser.parse_args()
     lines = _lines_of(options.script) if options.script else None
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(name, signal.default_int_handler)
+    for name in _ENDING:
+        signal.signal(name, _end)
     try:
         if options.no_browser or lines is not None:
             _run(lines, Printer(sys.stdout.isatty()), None)
@@ -85,6 +86,13 @@ def main() -> None:
         sys.exit(130)
     except (ServerError, PageError, TimeoutError) as error:
         sys.exit(f"scripts/demo: {error}")
+
+
+def _end(*_: object) -> None:
+    """End the demo; a second signal does not break off what ends its programs."""
+    for name in _ENDING:
+        signal.signal(name, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> None:

@@ -12,6 +12,7 @@ from typing import IO
 
 from common import wiring
 from common.settings import PREFIX
+from simulator.child import ending_with_parent
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 
 LAMPS = {wire.bcm: wire.contact for wire in wiring.COLOURS}
@@ -55,7 +56,7 @@ class Process:
 
     def __init__(self, arguments: list[str], environment: dict[str, str], report: Callable[[str], None]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            ending_with_parent(sys.executable, "-m", *arguments),
             env=environment,
             cwd=_REPOSITORY,
             stdin=subprocess.DEVNULL,

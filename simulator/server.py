@@ -14,6 +14,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
+from simulator.child import ending_with_parent
+
 START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
 
@@ -71,13 +73,14 @@ class Server:
         self.authority = authority
         self._program = program
         self._folder = folder
-        self._command = [
+        self._command = ending_with_parent(
             str(program),
             *([str(configuration)] if configuration else []),
             *(("--port", "0", "--tls-port") if authority else ("--port",)),
             *(str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""),
+            *("--set-proc-title", "no"),  # which overwrites its environment, by which tests find it
             *options,
-        ]
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Server":

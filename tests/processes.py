@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
 
+from simulator.child import ending_with_parent
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 DEADLINE_S = 30.0
 _Value = TypeVar("_Value")
@@ -48,7 +50,7 @@ class Program:
         self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path = REPOSITORY
     ) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
+            ending_with_parent(sys.executable, "-m", *arguments),
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import PREFIX
+from simulator.child import ending_with_parent
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.docs.documents import documents
@@ -48,7 +49,7 @@ class Shell:
 
     def __init__(self, command: str, environment: Mapping[str, str]) -> None:
         self._process = subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", command],
+            ending_with_parent("bash", "-euo", "pipefail", "-c", command),
             cwd=REPOSITORY,
             env=environment,
             stdin=subprocess.PIPE,

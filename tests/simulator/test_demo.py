@@ -1,6 +1,7 @@
 """The demo as a process: its commands, and what it leaves behind."""
 
 import os
+import shutil
 import signal
 import uuid
 from pathlib import Path
@@ -112,8 +113,21 @@ def test_nothing_is_left_behind(with_signal: signal.Signals, tmp_path: Path) -> 
     environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
     with Program("simulator.demo", "--script", str(script), environment=environment) as demo:
         demo.wait_for_output("> wait 60")
-        assert len(processes_with(mark)) >= 5
+        count = len(processes_with(mark))
+        assert count >= 5
+        demo.process.send_signal(with_signal)
+        wait_for(lambda: len(processes_with(mark)) < count)
         assert demo.stop(with_signal) == 130
     wait_for(lambda: not processes_with(mark))
     assert list(tmp_path.iterdir()) == [script]
     assert not [line for line in demo.errors if "Traceback" in line]
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="the kernel ends what a killed program has started")
+def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
+    with Program("simulator.demo", "--port", "0", environment=environment) as demo:
+        demo.wait_for_output("The station is at")
+        assert len(processes_with(mark)) >= 5
+    wait_for(lambda: not processes_with(mark))
