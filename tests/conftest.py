@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import RPi.GPIO as GPIO
 from redis import Redis
@@ -14,6 +15,9 @@ from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingSpeaker, Rider
+
+hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)  # a busy machine is slow
+hypothesis.settings.load_profile("quick")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,13 +21,13 @@ class Reply(NamedTuple):
 
 def to_bits(data: bytes | bytearray, last_bits: int = 0) -> Bits:
     """Take bytes apart; of the last one only the `last_bits` lowest bits count, 0 meaning all eight."""
-    bits = tuple(byte >> place & 1 for byte in data for place in range(8))
+    bits = tuple([byte >> place & 1 for byte in data for place in range(8)])
     return bits[: len(bits) - 8 + last_bits] if last_bits else bits
 
 
 def to_bytes(bits: Sequence[int], align: int = 0) -> bytes:
     """Put bytes together, the first bit at place `align` of the first byte; missing bits read 0."""
-    number = sum(bit << place for place, bit in enumerate(bits, align))
+    number = sum([bit << place for place, bit in enumerate(bits, align)])
     return number.to_bytes((align + len(bits) + 7) // 8, "little")
 
 
@@ -55,6 +55,8 @@ def superpose(replies: Sequence[Reply]) -> tuple[Reply, int | None]:
     Returns:
         What is received, and the index of the first collided bit or None.
     """
+    if len(replies) == 1:
+        return replies[0], None
     places = [{bit for bit in place if bit is not None} for place in zip_longest(*(reply.bits for reply in replies))]
     collision = next((index for index, seen in enumerate(places) if len(seen) > 1), None)
     return Reply(tuple(max(seen) for seen in places), replies[0].split), collision

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from tests.processes import REPOSITORY
@@ -78,9 +78,10 @@ class Document:
         return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
 
 
+@cache
 def documents() -> list[Document]:
-    paths = [path.relative_to(REPOSITORY) for path in REPOSITORY.rglob("*.md")]
-    return [Document(REPOSITORY / path) for path in sorted(paths) if not any(p.startswith(".") for p in path.parts)]
+    visible = {*REPOSITORY.glob("*.md"), *REPOSITORY.glob("[!.]*/**/*.md")}
+    return [Document(path) for path in sorted(visible)]
 
 
 def document(path: str) -> Document:

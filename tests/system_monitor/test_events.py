@@ -5,21 +5,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from system_monitor.events import Event, EventId, MalformedEventError
+from tests.any_text import ANY_TEXT
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
     max_leaves=5,
 )
 NAMES = ["cardSerialNumber", "pass", "id", "at", "device", "remainingTrips", "remainingTime", "reason"]
 
 
-@settings(deadline=None, max_examples=50)  # a busy machine is slow
-@given(channel=st.text(), payload=st.dictionaries(st.sampled_from(NAMES), anything))
+@given(channel=ANY_TEXT, payload=st.dictionaries(st.sampled_from(NAMES), anything))
 def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> None:
     event = Event.parse(channel, json.dumps(payload))
     for value in (event.kind, event.card, event.pass_type):
@@ -36,8 +36,7 @@ def test_what_is_no_object_is_no_event(text: str) -> None:
         Event.parse("pass-denied", text)
 
 
-@settings(deadline=None)
-@given(st.text())
+@given(ANY_TEXT)
 def test_any_text_is_an_event_or_malformed(text: str) -> None:
     try:
         Event.parse("pass-denied", text)
