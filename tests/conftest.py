@@ -38,7 +38,8 @@ def shared_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture
 def server(shared_server: Server) -> Server:
     """A server that holds nothing yet."""
-    shared_server.client().flushall()
+    with shared_server.client() as client:
+        client.flushall()
     return shared_server
 
 

@@ -54,23 +54,24 @@ class ContactlessUart:
         self._field = field
         self._frame: Bits = ()
         self._replies: dict[Picc, Reply] = {}
-        self._events: list[tuple[float, Callable[[float], None]]] = []
+        self._plan()
         self.switch_field()
 
-    @property
-    def due(self) -> float:
-        """When the next event is to happen."""
-        return self._events[0][0] if self._events else inf
+    def _plan(self, *events: tuple[float, Callable[[float], None]]) -> None:
+        """Let these be what is to happen; `due` is when the first of them is, a plain value since it is asked often."""
+        self._events = events
+        self.due = events[0][0] if events else inf
 
     def advance(self) -> None:
         """Let the next event happen."""
-        at, event = self._events.pop(0)
+        (at, event), *later = self._events
+        self._plan(*later)
         event(at)
 
     def begin_command(self) -> None:
         """Break off what is on the air, if a command ends it; an answer that has not begun may still come."""
         if self.modem in (ModemState.TRANSMITTING, ModemState.RECEIVING):
-            self._events.clear()
+            self._plan()
         self.modem = ModemState.IDLE
 
     def end_command(self) -> None:
@@ -100,14 +101,14 @@ class ContactlessUart:
             data += self._crc(data)
         self._frame = to_bits(data, last_bits)
         self.modem = ModemState.TRANSMITTING
-        self._events = [(at + _duration_s(self._frame), self._end_transmission)]
+        self._plan((at + _duration_s(self._frame), self._end_transmission))
 
     def _end_transmission(self, at: float) -> None:
         registers = self._registers
         can_be_understood = registers[Register.TX_ASK] & reg.TX_ASK_FORCE_100
         self._replies = self._field.answers(self._frame) if can_be_understood else {}
         if self._replies:
-            self._events = [(at + _frame_delay_s(self._frame), self._begin_reception)]
+            self._plan((at + _frame_delay_s(self._frame), self._begin_reception))
         if registers[Register.T_MODE] & reg.T_MODE_AUTO:
             self._timer.start(at)
         if registers.command != Command.MF_AUTHENT:  # which keeps TxIRq to itself (10.3.1.9)
@@ -123,10 +124,10 @@ class ContactlessUart:
             return
         self.modem = ModemState.RECEIVING
         longest = max((reply.bits for reply in self._replies.values()), key=len)
-        self._events = [
+        self._plan(
             (at + _TIMER_STOP_BITS * BIT_S, self._stop_timer),
             (at + _duration_s(longest), self._end_reception),
-        ]
+        )
 
     def _stop_timer(self, at: float) -> None:
         if not self._registers[Register.RX_MODE] & reg.RX_MODE_MULTIPLE:

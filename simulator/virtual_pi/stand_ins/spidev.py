@@ -65,7 +65,7 @@ class SpiDev:
 
 
 def _octets(values: Sequence[int]) -> list[int]:
-    if not isinstance(values, Sequence):
+    if not isinstance(values, list | Sequence):  # most are lists, and to ask an abstract class takes long
         raise TypeError("Argument must be a sequence")
     if not values:
         raise TypeError("Empty argument list.")
