@@ -9,6 +9,7 @@ from audio.speaker import Speaker
 from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
+from common.service_manager import ServiceManager
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import AnyCard
 from tests.fake_clock import FakeClock
@@ -97,6 +98,18 @@ class RecordingSpeaker(Speaker):
 
     def stop(self) -> None:
         self.stopped.append(tenths(self._clock.now()))
+
+
+class RecordingServiceManager(ServiceManager):
+    """A service manager that keeps what it is told, and from when on: the problem, and whether the program is alive."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.reports: list[tuple[float, str | None, bool]] = []
+
+    def report(self, problem: str | None, is_alive: bool = True) -> None:
+        if not self.reports or self.reports[-1][1:] != (problem, is_alive):
+            self.reports.append((tenths(self._clock.now()), problem, is_alive))
 
 
 class LossyStore(PassStore):

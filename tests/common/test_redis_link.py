@@ -85,6 +85,11 @@ def test_a_call_is_answered(settings: Settings) -> None:
         assert link.problem is None
 
 
+def test_a_caller_waits_a_second_at_most_and_two_attempts_fit_into_it() -> None:
+    assert redis_link.PATIENCE_S == 1.0
+    assert 2 * redis_link.SOCKET_TIMEOUT_S < redis_link.PATIENCE_S
+
+
 def test_a_refusal_of_one_command_is_no_problem_of_the_link(settings: Settings) -> None:
     with link_to(settings) as link:
         with pytest.raises(Unavailable, match="reports an error: unknown command"):

@@ -20,7 +20,7 @@ from simulator.server import free_port
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import Card, Phone
 from tests.fake_clock import FakeClock
-from tests.in_process import LossyStore, RecordingSpeaker, Rider, run, shown
+from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run, shown
 from tests.journal import entries
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
@@ -304,6 +304,20 @@ class TestOutOfService:
         assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.0, {RED}), (4.0, {GREEN})]
         assert speaker.clips == ["access-granted"]
 
+    def test_the_service_manager_is_told_of_a_broken_reader(
+        self, store: LossyStore, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        manager = RecordingServiceManager(clock)
+        clock.at(1.0, board.reader.unplug)
+        clock.at(3.0, board.reader.plug_in)
+        light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
+        run(Gate(reader, store, light, speaker, manager, clock).run, clock, until=4.0)
+        assert manager.reports == [
+            (0.0, None, True),
+            (1.0, "the card reader does not answer: check its wiring", False),
+            (3.0, None, True),
+        ]
+
     def test_without_redis(
         self,
         settings: Settings,
@@ -315,6 +329,8 @@ class TestOutOfService:
         with closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_USE)) as store:
             light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
             rider.tap(1.0)
-            run(Gate(reader, store, light, speaker, ServiceManager(clock), clock).run, clock, until=4.0)
+            manager = RecordingServiceManager(clock)
+            run(Gate(reader, store, light, speaker, manager, clock).run, clock, until=4.0)
+        assert all(problem and is_alive for _, problem, is_alive in manager.reports)
         assert shown(board) == [(0.0, {RED, YELLOW})]
         assert speaker.played == [(1.0, "out-of-service")]

@@ -21,7 +21,7 @@ from simulator.server import free_port
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import Card, Phone
 from tests.fake_clock import FakeClock
-from tests.in_process import LossyStore, RecordingSpeaker, Rider, run
+from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run
 from tests.journal import entries
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
@@ -308,6 +308,28 @@ class TestReaderOutOfService:
             (2.0, "out-of-service"),
             (3.0, "out-of-service"),
             (6.0, "select-a-pass"),
+        ]
+
+    def test_a_button_that_is_down_already_gets_no_prompt(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        rider.press(0.5, RED, hold_s=3.0)
+        clock.at(1.0, board.reader.unplug)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.played == [(1.0, "out-of-service")]
+
+    def test_the_service_manager_is_told(
+        self, store: LossyStore, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        manager = RecordingServiceManager(clock)
+        clock.at(1.0, board.reader.unplug)
+        clock.at(3.0, board.reader.plug_in)
+        reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
+        run(SalesTerminal(reader, buttons, store, speaker, manager, clock).run, clock, until=4.0)
+        assert manager.reports == [
+            (0.0, None, True),
+            (1.0, "the card reader does not answer: check its wiring", False),
+            (3.0, None, True),
         ]
 
     def test_it_ends_the_wait_for_the_second_tap(
