@@ -63,6 +63,13 @@ class TestBackOff:
             (10.3, "connected again"),
         ]
 
+    def test_the_service_manager_is_told(self, watch: ScriptedWatch, settings: Settings) -> None:
+        watch.clock.at(2, watch.source.go_away)
+        watch.clock.at(4, watch.source.come_back)
+        watch.run(until=7)
+        reason = f"no connection to Redis at {settings.redis_address} (away): check the address and the network"
+        assert watch.service_manager.reports == [(0.0, None, True), (2.0, reason, True), (5.1, None, True)]
+
     def test_after_a_reconnection_it_starts_anew(self, watch: ScriptedWatch) -> None:
         watch.source.is_away = True
         watch.clock.at(3, watch.source.come_back)

@@ -21,6 +21,7 @@ from system_monitor.redis_source import RedisSource, Subscription
 from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
+from tests.in_process import RecordingServiceManager
 from tests.processes import wait_for
 
 DENIAL = '{"cardSerialNumber":"%s","reason":"no-pass"}'
@@ -126,7 +127,8 @@ class ScriptedWatch:
         self.source = ScriptedSource(settings, self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
         terminal = Terminal(Renderer(PLAIN), True, self._output, self._errors)
-        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, ServiceManager(self.clock))
+        self.service_manager = RecordingServiceManager(self.clock)
+        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager)
 
     def run(self, until: float) -> None:
         """Follow until this time on the clock."""
