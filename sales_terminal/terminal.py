@@ -71,7 +71,6 @@ class SalesTerminal:
             try:
                 self.serve(self._wait_for_card())
             except ReaderOutOfService:
-                self._speaker.play("out-of-service")
                 self._wait_for_reader()
 
     def serve(self, card: Card) -> None:
@@ -94,6 +93,7 @@ class SalesTerminal:
             sale = self._pending_sale(card)
             return self._issue(card, sale) if sale else "card-already-has-pass"
 
+        self._buttons.reset()  # before the prompt: whoever presses as it begins is heard
         self._speaker.play("select-a-pass")
         pass_type = self._wait_for_button()
 
@@ -125,7 +125,6 @@ class SalesTerminal:
 
     def _wait_for_button(self) -> PassType:
         """Wait for a press; meanwhile follow the card, so that a fresh presentation can be told later."""
-        self._buttons.reset()
         deadline = self._clock.now() + CHOICE_S
         while not (pass_type := self._buttons.pressed()):
             self._look()
@@ -135,6 +134,7 @@ class SalesTerminal:
     def _wait_for_reader(self) -> None:
         """Wait until the reader answers again; whoever presses a button meanwhile is told."""
         self._buttons.reset()
+        self._speaker.play("out-of-service")
         while self._reader.problem:
             self._poll()
             if self._buttons.pressed():
