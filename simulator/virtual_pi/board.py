@@ -106,7 +106,11 @@ class Board:
 
     def _connect(self, station: str) -> None:
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(station)
+        try:
+            connection.connect(station)
+        except OSError:
+            connection.close()
+            raise
         self._socket = connection
         self._report("started", os.getpid())
         lines = self._socket.makefile("r", encoding="utf-8")

@@ -20,7 +20,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "loose-wires": (torn_cards.loose_wires, 20),
     "noise-on-channels": (fuzz.noise_on_channels, 10_000),
     "noise-in-passes": (fuzz.noise_in_passes, 10_000),
-    "noise-from-the-reader": (fuzz.noise_from_the_reader, 10_000),
+    "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
 }

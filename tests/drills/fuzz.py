@@ -68,7 +68,7 @@ def noise_in_passes(program: Path, folder: Path, rounds: int = 10_000) -> Outcom
     return Outcome(rounds)
 
 
-def noise_from_the_reader(program: Path, folder: Path, rounds: int = 10_000) -> Outcome:
+def noise_from_the_reader(program: Path, folder: Path, rounds: int = 5000) -> Outcome:
     """Answer so many SPI transfers of a gate with noise; it must go on, and admit nobody."""
     with Server(program, folder) as server, server.client() as redis, VirtualPi() as pi:
         environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
