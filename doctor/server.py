@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
@@ -19,7 +19,6 @@ from system_monitor.redis_source import subscribe
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
-_Answer = TypeVar("_Answer")
 _MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
     ("durability", "appendonly", "no", "FAIL", "a power cut undoes sales and entries", "yes"),
     ("durability", "appendfsync", "no", "WARN", "a power cut may undo the last half minute", "everysec"),
@@ -43,20 +42,24 @@ class RedisDoctor:
     def findings(self) -> Iterator[Finding]:
         """Yield what there is to say; a server that does not answer as it should is asked no more."""
         settings = self._settings
-        checks = {"redis": self._server, "rights": self._rights, "round trip": self._round_trip}
-        try:
-            for name, check in checks.items():  # noqa: B007  # it names what fails
+        checks: dict[str, Callable[[], Finding]] = {
+            "redis": self._server,
+            "rights": self._rights,
+            "round trip": self._round_trip,
+            "durability": lambda: judge("durability", self._facts()),
+            "eviction": lambda: judge("eviction", self._facts()),
+        }
+        for name, check in checks.items():
+            try:
                 yield _within_limit(check)
-            name = "durability"
-            facts = _within_limit(self._facts)
-            yield judge("durability", facts)
-            yield judge("eviction", facts)
-        except Exception as error:
-            (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
-            question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
-            ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
-            remedy = "ask it from here, then look at it on its own machine:"
-            yield Finding(name, "FAIL", explain(error, settings), remedy, [ask, "sudo systemctl status redis-server"])
+            except Exception as error:
+                (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
+                question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
+                ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
+                commands = [ask, "sudo systemctl status redis-server"]
+                remedy = "ask it from here, then look at it on its own machine:"
+                yield Finding(name, "FAIL", explain(error, settings), remedy, commands)
+                return
 
     def _server(self) -> Finding:
         answer = self._redis.execute_command("HELLO")
@@ -66,9 +69,8 @@ class RedisDoctor:
         if server == "redis" and re.match(r"[0-6]\.", version):
             return Finding("redis", "FAIL", what, "install Redis 7.0 or newer, or Valkey, on that machine")
         if role in {"replica", "slave"} and self._device != "monitor":
-            return Finding(
-                "redis", "FAIL", what, f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
-            )
+            remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
+            return Finding("redis", "FAIL", what, remedy)
         return Finding("redis", "OK", what)
 
     def _round_trip(self) -> Finding:
@@ -120,9 +122,9 @@ def judge(name: str, facts: Mapping[str, str]) -> Finding:
     return Finding(name, "SKIP", "this user may not ask", "ask on Redis's machine:", ["redis-cli CONFIG GET '*'"])
 
 
-def _within_limit(check: Callable[[], _Answer]) -> _Answer:
+def _within_limit(check: Callable[[], Finding]) -> Finding:
     """Check in a thread of its own: a name that is not found, or an answer byte by byte, has no limit."""
-    future: Future[_Answer] = Future()
+    future: Future[Finding] = Future()
 
     def work() -> None:
         try:
