@@ -8,9 +8,10 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX
 from common.rights import TO_SELL, TO_USE
 from simulator.server import Server
+from system_monitor.redis_source import NEEDS
 from tests.processes import REPOSITORY
 
 CARD, RECEIPT = "43405556992", RECEIPT_PREFIX + "1"
@@ -23,11 +24,8 @@ MAY: dict[str, Sequence[tuple[str, ...]]] = {
     "gate": [*CONNECTION, SCRIPT],
     "monitor": [
         ("PING",),
-        ("PSUBSCRIBE", "pass-*"),
-        ("EXISTS", JOURNAL),
-        ("XRANGE", JOURNAL, "-", "+"),
-        ("XREVRANGE", JOURNAL, "+", "-"),
-        ("XINFO", "STREAM", JOURNAL),
+        ("PSUBSCRIBE", CHANNELS),
+        *NEEDS,
     ],
 }
 IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE}
@@ -76,7 +74,7 @@ WRITING = [
 MAY_NOT = {
     "terminal": [*NOBODY, *USING, ("PSUBSCRIBE", "pass-*")],
     "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*")],
-    "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD)],
+    "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)],
 }
 
 
@@ -145,6 +143,13 @@ def test_each_right_is_needed(guarded: Server, user: str, right: str, without: s
     with guarded.client(username="operator", password="operator") as redis:
         redis.execute_command("ACL", "SETUSER", "other", "reset", *re.findall(r"\([^)]*\)|[^ ]+", without))
         assert any(redis.execute_command("ACL", "DRYRUN", "other", *command) != "OK" for command in needed), right
+
+
+def test_no_right_is_a_category_of_commands_or_a_pattern_of_channels() -> None:
+    broad = [
+        (user, right) for user, right, _ in rights() if right.startswith("+@") or re.fullmatch("&.*[*?[].*", right)
+    ]
+    assert broad == [("monitor", f"&{CHANNELS}")]
 
 
 def test_nobody_comes_in_without_a_name(guarded: Server) -> None:
