@@ -33,15 +33,26 @@ class DebianTree:
         return _run("chroot", str(self.folder), *command, environment=environment)
 
     def output(self, *command: str, **environment: str) -> str:
+        """Run a command in it, and return what that prints.
+
+        Raises:
+            RuntimeError: the command failed; the message has what it said.
+        """
         result = self.run(*command, **environment)
-        assert result.returncode == 0, result.stderr
+        if result.returncode != 0:
+            raise RuntimeError(f"{command} ended with status {result.returncode}: {result.stderr}")
         return result.stdout.strip()
 
     def install(self, *arguments: str, **environment: str) -> str:
-        """Run scripts/install from outside."""
+        """Run scripts/install from outside, and return what it prints.
+
+        Raises:
+            RuntimeError: it failed, or said something on stderr.
+        """
         command = [str(REPOSITORY / "scripts/install"), "--root", str(self.folder), *arguments]
         result = _run(*command, environment=environment)
-        assert (result.returncode, result.stderr) == (0, ""), result.stderr
+        if result.returncode != 0 or result.stderr:
+            raise RuntimeError(f"scripts/install ended with status {result.returncode}: {result.stderr}")
         return result.stdout
 
     def installed_packages(self) -> set[str]:

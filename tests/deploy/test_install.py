@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from common.daemon import version
 from common.settings import PREFIX
 from common.settings import SETTINGS as TABLE
 from simulator.server import Server
@@ -243,8 +244,22 @@ class TestOnTheMachineItself:
             "systemctl --quiet daemon-reload",
             "systemctl --quiet --no-block restart entry-gate.service",
         ]
-        assert machine.output(PYTHON, "-m", "entry_gate", "--help", PYTHONPATH=HOME)
-        assert machine.output(PYTHON, "-m", "doctor", "--version", PYTHONPATH=HOME).startswith("doctor 1.")
+        assert f"cd {HOME} && sudo .venv/bin/python -m doctor gate --settings {SETTINGS}" in result.stdout
+
+    @pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor", "doctor"])
+    def test_each_program_runs_where_it_is_installed(self, machine: DebianTree, program: str) -> None:
+        command = ("env", "-C", HOME, ".venv/bin/python", "-m", program)
+        assert machine.output(*command, "--version") == f"{program.replace('_', '-')} {version()}"
+        assert machine.output(*command, "--help").startswith("usage: ")
+
+    def test_the_doctor_examines_an_installed_gate(self, machine: DebianTree, server: Server) -> None:
+        machine.path(SETTINGS).write_text(f"{PREFIX}REDIS_PORT={server.port}\n")
+        options = ("doctor", "gate", "--json", "--settings", SETTINGS)
+        result = machine.run("env", "-C", HOME, ".venv/bin/python", "-m", *options)
+        findings = {finding["name"]: finding for finding in map(json.loads, result.stdout.splitlines())}
+        assert result.stderr == ""
+        assert findings["redis"]["status"] == "OK"
+        assert findings.keys() >= {"rights", "sound", "gpio library", "spi", "reader"}
 
     def test_restarts_back_off_where_systemd_knows_how_to(self, machine: DebianTree) -> None:
         units = machine.path("/etc/systemd/system")

@@ -12,9 +12,12 @@ from tests.processes import REPOSITORY
 UNITS = sorted(REPOSITORY.glob("*/*.service"))
 MOST_EXPOSED = 20  # tenths: systemd-analyze security counts from 0 to 10
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("systemd-analyze") or os.environ.get("CI")), reason="no systemd-analyze on PATH"
-)
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(
+        not (shutil.which("systemd-analyze") or os.environ.get("CI")), reason="no systemd-analyze on PATH"
+    ),
+]
 
 
 def analyze(*arguments: str) -> None:
