@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from simulator.server import Server
-from simulator.virtual_pi.cards import AnyCard, Card, Phone
+from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 
 CARDS: dict[str, AnyCard] = {
-    **{str(number): Card(bytes.fromhex(f"{number}a1b2c3d")) for number in range(1, 6)},
-    "6": Card(bytes.fromhex("04a1b2c3d4e5f6")),
-    "copy": Card(bytes.fromhex("1a1b2c3d")),  # a forged card 1
-    "phone": Phone(),
+    **{str(number): VirtualCard(bytes.fromhex(f"{number}a1b2c3d")) for number in range(1, 6)},
+    "6": VirtualCard(bytes.fromhex("04a1b2c3d4e5f6")),
+    "copy": VirtualCard(bytes.fromhex("1a1b2c3d")),  # a forged card 1
+    "phone": VirtualPhone(),
 }
 
 
@@ -36,7 +36,7 @@ class StoredPass:
 def serial_number(card: str) -> str | None:
     """Return a card's serial number; None for a phone, which has a new one at every tap."""
     known = CARDS[card]
-    return ReadCard(known.uid).serial_number if isinstance(known, Card) else None
+    return Card(known.uid).serial_number if isinstance(known, VirtualCard) else None
 
 
 def read_passes(server: Server) -> dict[str, StoredPass] | None:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simulator.virtual_pi.cards import AnyCard, Card
+from simulator.virtual_pi.cards import AnyCard, VirtualCard
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 from tests.processes import wait_for
 
@@ -12,11 +12,11 @@ DEADLINE_S = 10.0
 PRESENTATION_END_S = 0.3
 RED, YELLOW, GREEN = 19, 13, 26
 
-CARD = Card(bytes.fromhex("0a1b2c3d"))
+CARD = VirtualCard(bytes.fromhex("0a1b2c3d"))
 SERIAL_NUMBER = "43405556992"
-SECOND_CARD = Card(bytes.fromhex("5e6f7081"))
-SEVEN_BYTE_CARD = Card(bytes.fromhex("04a1b2c3d4e5f6"))
-TEN_BYTE_CARD = Card(bytes.fromhex("0401020304050607080a"))
+SECOND_CARD = VirtualCard(bytes.fromhex("5e6f7081"))
+SEVEN_BYTE_CARD = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
+TEN_BYTE_CARD = VirtualCard(bytes.fromhex("0401020304050607080a"))
 
 
 def seen(pi: VirtualPi, kind: Kind, what: int | str) -> list[Observation]:

@@ -8,7 +8,7 @@ RANDOM_UID_PREFIX = 0x08
 
 
 @dataclass(frozen=True)
-class Card:
+class VirtualCard:
     """A proximity card with a fixed UID (ISO/IEC 14443-3, 6.5.4).
 
     Args:
@@ -43,7 +43,7 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Phone:
+class VirtualPhone:
     """A phone that emulates a card: a new random UID beginning 08 whenever it enters a field.
 
     Args:
@@ -63,9 +63,9 @@ class Phone:
         return self.name
 
 
-AnyCard = Card | Phone
+AnyCard = VirtualCard | VirtualPhone
 
 
 def parse_card(text: str) -> AnyCard:
     """Read back what `str()` makes of a card or a phone."""
-    return Phone(text) if text.startswith("phone") else Card(bytes.fromhex(text))
+    return VirtualPhone(text) if text.startswith("phone") else VirtualCard(bytes.fromhex(text))

@@ -11,12 +11,12 @@ from statistics import median
 
 from redis import Redis
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.passes import PassType
 from common.settings import PREFIX
 from simulator.fault_proxy import Chunk, Direction, FaultProxy
 from simulator.server import Server
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.benchmark.row import Row, median_and_99th
 from tests.processes import Program
@@ -54,11 +54,11 @@ class Station:
         proxy.listener = self._chunks.append
         self._chance = random.Random(SEED)
 
-    def card(self, has_pass: bool) -> Card:
+    def card(self, has_pass: bool) -> VirtualCard:
         """Return a card that has not been here yet."""
-        card = Card(next(self._numbers).to_bytes(4))
+        card = VirtualCard(next(self._numbers).to_bytes(4))
         if has_pass:
-            self._redis.hset(ReadCard(card.uid).serial_number, "passType", PassType.SINGLE_USE)
+            self._redis.hset(Card(card.uid).serial_number, "passType", PassType.SINGLE_USE)
         return card
 
     def tap(self) -> Tap:
@@ -72,7 +72,7 @@ class Station:
         answered = next(chunk.at for chunk in self._chunks if chunk.direction is Direction.REPLY and chunk.at > asked)
         return Tap(asked - laid_at, answered - laid_at, lit_at - laid_at)
 
-    def _lay_until(self, card: Card, kind: Kind, lamp: int | None) -> tuple[float, float]:
+    def _lay_until(self, card: VirtualCard, kind: Kind, lamp: int | None) -> tuple[float, float]:
         """Return when the card was laid and when the lamp changed; without a lamp, wait for any sound."""
         sounds = len(heard(self.pi))
         changes = len(seen(self.pi, kind, lamp)) if lamp else 0

@@ -7,12 +7,12 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.passes import PassType
 from common.settings import PREFIX
 from simulator.fault_proxy import Chunk, Direction, FaultProxy
 from simulator.server import Server
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.benchmark.row import Row, median_and_99th
 from tests.processes import Program
@@ -39,8 +39,8 @@ class Site:
             device.wait_for_error("connected to Redis")
         self._numbers = count(0x20000000)
 
-    def new_card(self) -> Card:
-        return Card(next(self._numbers).to_bytes(4))
+    def new_card(self) -> VirtualCard:
+        return VirtualCard(next(self._numbers).to_bytes(4))
 
     def sell(self) -> tuple[float, float, float]:
         """Sell a pass; return how long the prompts took to come after the tap, the press and the second tap."""
@@ -81,7 +81,7 @@ def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
         site = Site(program, folder, cleanup)
         for _ in range(number):
             card = site.new_card()
-            site.redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
+            site.redis.hset(Card(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
             until_sound(site.gate, "access-granted", partial(site.gate.lay, card))
             site.gate.lift(card)
         for _ in range(number):

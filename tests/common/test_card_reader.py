@@ -6,14 +6,14 @@ from importlib import import_module
 import pytest
 
 from common.card_reader import POLL_INTERVAL_S, CardReader
-from common.cards import Card as ReadCard
+from common.cards import Card
 from simulator.virtual_pi.board import Board
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from tests.fake_clock import FakeClock
 
-FOUR = Card(bytes.fromhex("0a1b2c3d"))
-SEVEN = Card(bytes.fromhex("04a1b2c3d4e5f6"))
-TEN = Card(bytes.fromhex("0401020304050607080a"))
+FOUR = VirtualCard(bytes.fromhex("0a1b2c3d"))
+SEVEN = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
+TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
 
 
 class Bench:
@@ -27,7 +27,7 @@ class Bench:
     def start(self) -> None:
         self.reader = CardReader(import_module("common.mfrc522_driver").Driver(self.clock), self.clock)
 
-    def place(self, *cards: Card) -> None:
+    def place(self, *cards: VirtualCard) -> None:
         self.board.reader.place(cards)
 
     def poll_for(self, seconds: float) -> list[bytes]:
@@ -73,7 +73,9 @@ class TestPresentation:
         assert bench.poll_for(1) == [FOUR.uid]
 
     @pytest.mark.parametrize("seen", [(FOUR,), (FOUR, SEVEN)], ids=["the card", "something"])
-    def test_it_does_not_end_while_something_is_seen_now_and_then(self, bench: Bench, seen: tuple[Card, ...]) -> None:
+    def test_it_does_not_end_while_something_is_seen_now_and_then(
+        self, bench: Bench, seen: tuple[VirtualCard, ...]
+    ) -> None:
         bench.place(FOUR)
         bench.poll_for(0.1)
         for _ in range(10):
@@ -87,7 +89,7 @@ class TestPresentation:
     def test_another_card_begins_another_at_once(self, bench: Bench) -> None:
         for card in (FOUR, SEVEN, TEN):
             bench.place(card)
-            assert bench.reader.poll() == ReadCard(card.uid)
+            assert bench.reader.poll() == Card(card.uid)
 
     def test_a_second_card_beside_it_ends_nothing(self, bench: Bench) -> None:
         bench.place(FOUR)
@@ -102,7 +104,7 @@ class TestPresentation:
         bench.start()
         assert bench.poll_for(1) == []
         bench.place(SEVEN)
-        assert bench.reader.poll() == ReadCard(SEVEN.uid)
+        assert bench.reader.poll() == Card(SEVEN.uid)
 
     def test_a_card_held_for_30_ms_is_read_whenever_it_comes(self, bench: Bench) -> None:
         for milliseconds in range(30):
@@ -130,7 +132,7 @@ class TestCost:
         assert [bench.transfers_of_a_poll() for _ in range(3)] == [9, 9, 9]
 
     @pytest.mark.parametrize(("card", "most"), [(FOUR, 45), (SEVEN, 70), (TEN, 95)], ids=str)
-    def test_of_a_poll_with_one(self, bench: Bench, card: Card, most: int) -> None:
+    def test_of_a_poll_with_one(self, bench: Bench, card: VirtualCard, most: int) -> None:
         bench.place(card)
         laid, resting = bench.transfers_of_a_poll(), bench.transfers_of_a_poll()
         assert laid < resting <= most, "only a card that was there is halted"
@@ -148,7 +150,7 @@ class TestFaults:
         assert bench.poll_for(1) == [], "it was presented before"
         assert bench.reader.problem is None
         bench.place(SEVEN)
-        assert bench.reader.poll() == ReadCard(SEVEN.uid)
+        assert bench.reader.poll() == Card(SEVEN.uid)
 
     def test_a_chip_that_was_reset_is_configured_anew_at_once(
         self, bench: Bench, caplog: pytest.LogCaptureFixture
@@ -157,7 +159,7 @@ class TestFaults:
         bench.board.reader.set_nrstpd(True)
         bench.place(FOUR)
         with caplog.at_level(logging.INFO):
-            assert bench.reader.poll() == ReadCard(FOUR.uid)
+            assert bench.reader.poll() == Card(FOUR.uid)
         assert caplog.messages == ["the card reader answers again"]
         assert bench.reader.problem is None
 

@@ -10,7 +10,7 @@ import pytest
 
 from common.cards import UnreadableError
 from simulator.virtual_pi.board import RESET_PIN, Board
-from simulator.virtual_pi.cards import AnyCard, Card, Phone
+from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 from simulator.virtual_pi.frames import Bits, Reply, crc_a, to_bits, to_bytes
 from simulator.virtual_pi.picc import Picc
 from tests.fake_clock import FakeClock
@@ -18,11 +18,11 @@ from tests.fake_clock import FakeClock
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
 
-FOUR = Card(bytes.fromhex("0a1b2c3d"))
-SEVEN = Card(bytes.fromhex("04a1b2c3d4e5f6"))
-TEN = Card(bytes.fromhex("0401020304050607080a"))
-SAME_FIRST_LEVEL = Card(bytes.fromhex("04a1b2ffffffff"))
-LAST_LEVEL_BEGINS_WITH_CASCADE_TAG = Card(bytes.fromhex("04010203040588070809"))
+FOUR = VirtualCard(bytes.fromhex("0a1b2c3d"))
+SEVEN = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
+TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
+SAME_FIRST_LEVEL = VirtualCard(bytes.fromhex("04a1b2ffffffff"))
+LAST_LEVEL_BEGINS_WITH_CASCADE_TAG = VirtualCard(bytes.fromhex("04010203040588070809"))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def driver(clock: FakeClock) -> Driver:
 
 class TestReading:
     @pytest.mark.parametrize("card", [FOUR, SEVEN, TEN], ids=str)
-    def test_uids_of_every_length(self, board: Board, driver: Driver, card: Card) -> None:
+    def test_uids_of_every_length(self, board: Board, driver: Driver, card: VirtualCard) -> None:
         board.reader.place([card])
         assert driver.read_uid() == card.uid
 
@@ -47,13 +47,15 @@ class TestReading:
     def test_a_phone_has_a_random_uid(self, board: Board, driver: Driver) -> None:
         uids = set()
         for _ in range(5):
-            board.reader.place([Phone()])
+            board.reader.place([VirtualPhone()])
             uids.add(driver.read_uid())
             board.reader.place([])
         assert len(uids) == 5
 
     @pytest.mark.parametrize(
-        "cards", [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, Phone()], [FOUR, SEVEN, TEN]], ids=str
+        "cards",
+        [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, VirtualPhone()], [FOUR, SEVEN, TEN]],
+        ids=str,
     )
     def test_several_cards_are_none_until_one_is_left(self, board: Board, driver: Driver, cards: list[AnyCard]) -> None:
         board.reader.place(cards)
@@ -114,7 +116,7 @@ class TestFlaws:
         board: Board,
         driver: Driver,
         monkeypatch: pytest.MonkeyPatch,
-        card: Card,
+        card: VirtualCard,
         command: str,
         change: Callable[[Bits], Bits | None],
         words: str,

@@ -12,14 +12,14 @@ from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.pass_store import PassStore, new_id
 from common.passes import PassType
 from common.redis_link import Unavailable
 from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
 from simulator.server import Server
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.drills.drill import Outcome, dice, entries, require, require_balance, require_clean_log, sales
 from tests.processes import Program
@@ -90,12 +90,12 @@ class Riders:
         self._threads.append(threading.Thread(target=repeat))
         self._threads[-1].start()
 
-    def _new_card(self) -> Card:
-        return Card((0x10000000 + next(self._numbers)).to_bytes(4))
+    def _new_card(self) -> VirtualCard:
+        return VirtualCard((0x10000000 + next(self._numbers)).to_bytes(4))
 
     def _enter(self, pi: VirtualPi) -> None:
         card = self._new_card()
-        number = ReadCard(card.uid).serial_number
+        number = Card(card.uid).serial_number
         with suppress(Unavailable, TimeoutError):
             self._store.issue(number, PassType.TEN_TRIP, new_id())
             self.sold[number] += 1
@@ -112,7 +112,7 @@ class Riders:
         time.sleep(PRESENTATION_END_S)
 
 
-def _present(pi: VirtualPi, card: Card, sound: str) -> None:
+def _present(pi: VirtualPi, card: VirtualCard, sound: str) -> None:
     """Hold a card to the reader until a sound that begins so, or for as long as a rider would."""
     before = len(heard(pi))
     pi.lay(card)

@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Concatenate, ParamSpec
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.pass_store import PassStore, new_id
 from common.passes import PassType, UseOutcome
 from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from simulator.server import Server
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import VirtualPi
 from tests.drills.drill import Outcome, entries, passes, require, require_balance, sales, until_answered
 from tests.processes import Program
@@ -90,7 +90,7 @@ def gates_with_a_single_trip(program: Path, folder: Path, rounds: int = 5) -> Ou
     with Server(program, folder) as server, server.client() as redis, devices("entry_gate", server) as pis:
         at_once(pis, wait_for_lights, RED)
         for card in cards(rounds):
-            redis.hset(ReadCard(card.uid).serial_number, mapping=PassType.SINGLE_USE.new_pass())
+            redis.hset(Card(card.uid).serial_number, mapping=PassType.SINGLE_USE.new_pass())
             before = len(heard(pis[0]))
             at_once(pis, VirtualPi.lay, card)
             at_once(pis, wait_for_a_sound, before)
@@ -115,12 +115,12 @@ def terminals_with_one_card(program: Path, folder: Path, rounds: int = 5) -> Out
     return Outcome(rounds, max(0, rounds - thanked), max(thanked, recorded) - rounds)
 
 
-def cards(count: int) -> list[Card]:
+def cards(count: int) -> list[VirtualCard]:
     """Return so many different cards."""
-    return [Card(bytes([0x0A, 0, 0, number])) for number in range(count)]
+    return [VirtualCard(bytes([0x0A, 0, 0, number])) for number in range(count)]
 
 
-def choose(pi: VirtualPi, card: Card) -> None:
+def choose(pi: VirtualPi, card: VirtualCard) -> None:
     """Tap and press, up to the question for the second tap."""
     tap(pi, "select-a-pass", card)
     with expect_sound(pi, "tap-card-to-confirm"):

@@ -3,10 +3,10 @@
 import time
 from pathlib import Path
 
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.settings import PREFIX
 from simulator.server import Server
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import VirtualPi
 from tests import journal
 from tests.drills.drill import Outcome, dice, require, require_clean_log
@@ -15,13 +15,13 @@ from tests.rider import RED, YELLOW, expect_sound, rest, wait_for_lights
 
 READ_S = 0.04  # from one poll to the end of the next
 SLOW_SPI_US = "40"  # as on a Pi 3: a read takes longer, and more of them are torn
-CARDS = [Card(bytes.fromhex(uid)) for uid in ("0a1b2c3d", "04a1b2c3d4e5f6", "0401020304050607080a")]
+CARDS = [VirtualCard(bytes.fromhex(uid)) for uid in ("0a1b2c3d", "04a1b2c3d4e5f6", "0401020304050607080a")]
 
 
 def torn_cards(program: Path, folder: Path, rounds: int = 200) -> Outcome:
     """Lay a card on a gate's reader for less than a poll or two; no number but the cards' own may be seen."""
     chance = dice()
-    numbers = {ReadCard(card.uid).serial_number for card in CARDS}
+    numbers = {Card(card.uid).serial_number for card in CARDS}
     with Server(program, folder) as server, server.client() as redis, VirtualPi() as pi:
         environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
         environment["VIRTUAL_PI_SPI_MICROSECONDS"] = SLOW_SPI_US

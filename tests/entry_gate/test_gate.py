@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from common.card_reader import CardReader
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.mfrc522_driver import Driver
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
@@ -18,7 +18,7 @@ from entry_gate.gate import SAME_TAP_S, Gate
 from entry_gate.traffic_light import TrafficLight
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
-from simulator.virtual_pi.cards import Card, Phone
+from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run, shown
 from tests.journal import entries
@@ -31,7 +31,7 @@ FOUR_FLASHES = [
 ]
 """After a tap at 1.0, while the gate is closed."""
 
-READ_CARD = ReadCard(CARD.uid)
+READ_CARD = Card(CARD.uid)
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Gate
     return Gate(reader, store, light, speaker, ServiceManager(clock), clock)
 
 
-def serial_number(card: Card) -> str:
-    return ReadCard(card.uid).serial_number
+def serial_number(card: VirtualCard) -> str:
+    return Card(card.uid).serial_number
 
 
-def put_pass(redis: Redis, card: Card = CARD, pass_type: str = "SINGLE_USE") -> None:
+def put_pass(redis: Redis, card: VirtualCard = CARD, pass_type: str = "SINGLE_USE") -> None:
     redis.hset(serial_number(card), "passType", pass_type)
 
 
@@ -96,7 +96,7 @@ class TestGranted:
 
     @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
     def test_long_uids_count_whole(
-        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock, card: Card
+        self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock, card: VirtualCard
     ) -> None:
         whole = str(int.from_bytes(card.uid))
         redis.hset(whole, mapping={"passType": "SINGLE_USE"})
@@ -152,7 +152,7 @@ class TestDenied:
         assert speaker.clips == ["access-denied"]
 
     def test_a_phone_holds_no_pass(self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock) -> None:
-        rider.tap(1.0, Phone())
+        rider.tap(1.0, VirtualPhone())
         run(gate.run, clock, until=2.0)
         assert speaker.clips == ["access-denied"]
 
@@ -283,7 +283,7 @@ class TestUnanswered:
 
     def test_the_log_says_why(self, gate: Gate, store: LossyStore, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
-        gate.serve(ReadCard(SECOND_CARD.uid))
+        gate.serve(Card(SECOND_CARD.uid))
         store.loses_answers = True
         gate.serve(READ_CARD)
         assert caplog.messages[-2:] == [

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from common.card_reader import CardReader
-from common.cards import Card as ReadCard
+from common.cards import Card
 from common.mfrc522_driver import Driver
 from common.passes import PassType
 from common.rights import TO_SELL
@@ -19,7 +19,7 @@ from sales_terminal.buttons import PINS, Buttons
 from sales_terminal.terminal import SalesTerminal
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
-from simulator.virtual_pi.cards import Card, Phone
+from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run
 from tests.journal import entries
@@ -30,7 +30,7 @@ THANKS = {
     PassType.TEN_TRIP: "thank-you-ten-trip-pass",
     PassType.TWO_HOUR: "thank-you-two-hour-pass",
 }
-READ_CARD = ReadCard(CARD.uid)
+READ_CARD = Card(CARD.uid)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> 
     return SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock)
 
 
-def buy(rider: Rider, button: int = RED, card: Card = CARD, confirmation: Card | None = None) -> None:
+def buy(rider: Rider, button: int = RED, card: VirtualCard = CARD, confirmation: VirtualCard | None = None) -> None:
     """Plan a sale: a tap at 1.0, a press at 2.0 and another tap at 3.0."""
     rider.tap(1.0, card)
     rider.press(2.0, button)
@@ -80,7 +80,7 @@ class TestSale:
 
     @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
     def test_long_uids_count_whole(
-        self, terminal: SalesTerminal, rider: Rider, redis: Redis, clock: FakeClock, card: Card
+        self, terminal: SalesTerminal, rider: Rider, redis: Redis, clock: FakeClock, card: VirtualCard
     ) -> None:
         buy(rider, card=card)
         run(terminal.run, clock, until=4.0)
@@ -124,7 +124,7 @@ class TestSale:
     def test_a_phone_is_not_supported(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
-        rider.tap(1.0, Phone())
+        rider.tap(1.0, VirtualPhone())
         run(terminal.run, clock, until=2.0)
         assert speaker.played == [(1.0, "card-not-supported")]
         assert redis.keys() == []

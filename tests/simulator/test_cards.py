@@ -7,14 +7,14 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from simulator.virtual_pi.cards import Card, Phone, parse_card
+from simulator.virtual_pi.cards import VirtualCard, VirtualPhone, parse_card
 from simulator.virtual_pi.frames import crc_a, to_bits, to_bytes
 from simulator.virtual_pi.registers import COLL_POS_NOT_VALID, Error, Register
 from tests.simulator.chip_rig import REQA, WUPA, Rig
 
-CARD = Card(bytes.fromhex("0a1b2c3d"))
+CARD = VirtualCard(bytes.fromhex("0a1b2c3d"))
 LEVEL = bytes.fromhex("0a1b2c3d00")
-OTHER = Card(bytes.fromhex("0a1b2c35"))  # differs first in the 28th bit
+OTHER = VirtualCard(bytes.fromhex("0a1b2c35"))  # differs first in the 28th bit
 ATQA = b"\x04\x00"
 
 
@@ -48,21 +48,21 @@ class TestSelection:
         ],
     )
     def test_by_uid_size(self, uid: str, atqa: str, sak: int) -> None:
-        rig = Rig(Card(bytes.fromhex(uid))).initialise()
+        rig = Rig(VirtualCard(bytes.fromhex(uid))).initialise()
         assert rig.wake().hex() == atqa
         assert walk_cascade(rig) == (bytes.fromhex(uid), sak)
 
     @given(st.sampled_from([4, 7, 10]).flatmap(lambda size: st.binary(min_size=size, max_size=size)))
     def test_any_uid_is_read_in_full(self, uid: bytes) -> None:
         assume(len(uid) > 4 or uid[0] != 0x88)
-        rig = Rig(Card(uid)).initialise()
+        rig = Rig(VirtualCard(uid)).initialise()
         rig.wake()
         assert walk_cascade(rig)[0] == uid
 
     @pytest.mark.parametrize("size", [0, 3, 5, 8, 11])
     def test_other_sizes_do_not_exist(self, size: int) -> None:
         with pytest.raises(ValueError, match="4, 7 or 10 bytes"):
-            Card(bytes(size))
+            VirtualCard(bytes(size))
 
     @given(st.integers(0, 39))
     def test_the_rest_of_the_uid_after_any_number_of_bits(self, known: int) -> None:
@@ -163,18 +163,18 @@ class TestCollisions:
         assert answer.coll == 0x80 | 28
 
     def test_the_32nd_bit_is_told_as_0(self) -> None:
-        rig = Rig(CARD, Card(bytes.fromhex("0a1b2cbd"))).initialise()
+        rig = Rig(CARD, VirtualCard(bytes.fromhex("0a1b2cbd"))).initialise()
         rig.wake()
         assert rig.transceive(b"\x93\x20").coll & 0x3F == 0
 
     def test_values_after_it_are_cleared_on_request(self) -> None:
-        rig = Rig(Card(bytes.fromhex("01ffffff")), Card(bytes.fromhex("00ffffff"))).initialise()
+        rig = Rig(VirtualCard(bytes.fromhex("01ffffff")), VirtualCard(bytes.fromhex("00ffffff"))).initialise()
         rig.write(Register.COLL, 0x00)
         rig.wake()
         assert rig.transceive(b"\x93\x20").data == b"\x01\x00\x00\x00\x00"
 
     def test_cards_of_different_sizes_collide_in_atqa(self) -> None:
-        rig = Rig(CARD, Card(bytes(7))).initialise()
+        rig = Rig(CARD, VirtualCard(bytes(7))).initialise()
         answer = rig.transceive(bytes([REQA]), last_bits=7)
         assert (answer.error, answer.coll & 0x3F) == (Error.COLL_ERR, 7)
 
@@ -187,7 +187,7 @@ class TestCollisions:
     @example(b"\x00\x00\x00\x00", b"\x00\x00\x00\x80")
     def test_the_anticollision_loop_finds_both_of_two(self, one: bytes, another: bytes) -> None:
         assume(one != another)
-        rig = Rig(Card(one), Card(another)).initialise()
+        rig = Rig(VirtualCard(one), VirtualCard(another)).initialise()
         found = set()
         for _ in range(2):
             rig.wake()
@@ -219,7 +219,7 @@ class TestPhone:
         rig = Rig().initialise()
         uids = set()
         for _ in range(4):
-            rig.chip.place([Phone()])
+            rig.chip.place([VirtualPhone()])
             rig.wake()
             uid, sak = walk_cascade(rig)
             uids.add(uid)
@@ -228,7 +228,7 @@ class TestPhone:
         assert len(uids) > 1
 
     def test_the_same_while_it_stays(self) -> None:
-        rig = Rig(Phone()).initialise()
+        rig = Rig(VirtualPhone()).initialise()
         rig.wake()
         first = walk_cascade(rig)
         rig.halt()
@@ -236,6 +236,8 @@ class TestPhone:
         assert walk_cascade(rig) == first
 
 
-@pytest.mark.parametrize("card", [CARD, Card(bytes(7)), Card(bytes(10)), Phone(), Phone("phone of Ada")])
-def test_cards_can_be_written_down(card: Card | Phone) -> None:
+@pytest.mark.parametrize(
+    "card", [CARD, VirtualCard(bytes(7)), VirtualCard(bytes(10)), VirtualPhone(), VirtualPhone("phone of Ada")]
+)
+def test_cards_can_be_written_down(card: VirtualCard | VirtualPhone) -> None:
     assert parse_card(str(card)) == card

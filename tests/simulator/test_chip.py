@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.virtual_pi.cards import Card, Phone
+from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
 from simulator.virtual_pi.chip import Mfrc522
 from simulator.virtual_pi.registers import ComIrq, Command, Error, ModemState, Register, Status1
 from tests.simulator.chip_rig import ENOUGH_S, REQA, Rig
 
-CARD = Card(bytes.fromhex("0a1b2c3d"))
+CARD = VirtualCard(bytes.fromhex("0a1b2c3d"))
 TICK_S = (2 * 0xD3E + 1) / 13.56e6
 TIMEOUT_S = 31 * TICK_S
 REQA_S = 9 * 128 / 13.56e6  # start, seven bits, end
@@ -371,17 +371,19 @@ class TestWires:
         ready.wake()
         ready.select(ready.transceive(b"\x93\x20").data)
         ready.halt()
-        ready.chip.place([CARD, Card(bytes.fromhex("01020304"))])
+        ready.chip.place([CARD, VirtualCard(bytes.fromhex("01020304"))])
         ready.wake()
         assert ready.transceive(b"\x93\x20").data == bytes.fromhex("0102030404")
 
 
 _TRANSFERS = st.lists(st.integers(0, 0xFF), min_size=1, max_size=70)
-_CARDS = st.lists(st.sampled_from([CARD, Card(bytes(range(7))), Card(bytes(range(10))), Phone()]), unique=True)
+_CARDS = st.lists(
+    st.sampled_from([CARD, VirtualCard(bytes(range(7))), VirtualCard(bytes(range(10))), VirtualPhone()]), unique=True
+)
 
 
 @given(st.lists(st.tuples(_TRANSFERS, st.floats(0, 0.02), _CARDS)))
-def test_no_host_can_confuse_the_chip(steps: list[tuple[list[int], float, list[Card | Phone]]]) -> None:
+def test_no_host_can_confuse_the_chip(steps: list[tuple[list[int], float, list[VirtualCard | VirtualPhone]]]) -> None:
     now = 0.0
     chip = Mfrc522(clock=lambda: now)
     for mosi, seconds, cards in steps:

@@ -10,9 +10,9 @@ import RPi.GPIO as GPIO
 import spidev
 
 from simulator.virtual_pi.board import Board, the_board
-from simulator.virtual_pi.cards import Card
+from simulator.virtual_pi.cards import VirtualCard
 
-CARD = Card(bytes.fromhex("0a1b2c3d"))
+CARD = VirtualCard(bytes.fromhex("0a1b2c3d"))
 
 
 pytestmark = pytest.mark.usefixtures("board")
@@ -182,7 +182,7 @@ class TestRealDriver:
         assert [reader.read_id_no_block() for _ in range(4)] == [43405556992, None, 43405556992, None]
 
     def test_two_cards_are_none(self, reader: Any) -> None:
-        the_board().reader.place([CARD, Card(bytes.fromhex("11223344"))])
+        the_board().reader.place([CARD, VirtualCard(bytes.fromhex("11223344"))])
         assert reader.read_id_no_block() is None
 
     def test_a_look_at_nothing_costs_2013_transfers(self, reader: Any) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from simulator.virtual_pi.cards import Card, Phone
+from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 from tests.simulator.card_lamp import BUTTON, BUTTON_LAMP, CARD_LAMP, FAULT_LAMP
 
 pytestmark = pytest.mark.process
 
 SOON_S = 10.0
-CARD = Card(bytes.fromhex("0a1b2c3d"))
+CARD = VirtualCard(bytes.fromhex("0a1b2c3d"))
 PROGRAM = Path(__file__).with_name("card_lamp.py")
 
 
@@ -56,7 +56,7 @@ def test_the_environment_adds_and_keeps(pi: VirtualPi) -> None:
 @pytest.mark.usefixtures("program")
 class TestHands:
     def test_lay_and_lift(self, pi: VirtualPi) -> None:
-        for card in (CARD, Phone()):
+        for card in (CARD, VirtualPhone()):
             pi.lay(card)
             wait_until_lit(pi, CARD_LAMP)
             pi.lift(card)
