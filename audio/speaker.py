@@ -18,9 +18,9 @@ _logger = logging.getLogger(__name__)
 
 
 def player_command(output: str) -> list[str]:
-    """Return the player on PATH and its options, to be followed by a file; nothing if there is no player."""
+    """Return the player and its options, to be followed by a file; empty if no player is on PATH."""
     player = shutil.which(_PLAYER)
-    # Without -o, mpg123 may pick an output module that spins for ever where there is no sound device.
+    # Without -o, mpg123 may pick an output module that loops endlessly if there is no sound device.
     options = ["-q", "-o", output] if _PLAYER == "mpg123" else []
     return [player, *options] if player else []
 
@@ -36,13 +36,13 @@ def failure_reason(errors: bytes) -> str:
 
 
 class Speaker:
-    """Plays one clip at a time without ever keeping its caller waiting; the next clip cuts the last one short.
+    """Plays one clip at a time without blocking its caller; a new clip stops the one that is playing.
 
-    Whatever goes wrong with the sound is logged once and changes nothing else.
+    A problem with the sound is logged once and affects nothing else.
     """
 
     def __init__(self, output: str) -> None:
-        """Find the player, which is to use this output module."""
+        """Find the player, which will use this output module."""
         self._command = player_command(output)
         self._playing: Popen[bytes] | None = None
         self._warnings: set[str] = set()
@@ -59,7 +59,7 @@ class Speaker:
             self._start(path)
 
     def stop(self) -> None:
-        """Cut short what is playing."""
+        """Stop what is playing."""
         if self._playing:
             self._playing.terminate()
             self._playing = None

@@ -20,10 +20,14 @@ from doctor.hardware import check_sound, hardware_findings
 def main() -> None:
     """Print each finding as soon as it is made, and at the end how many there are."""
     parser = argument_parser("doctor", "Resets the reader, plays a clip, and says what is wrong and how to fix it.")
-    parser.add_argument("device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what they share")
+    parser.add_argument(
+        "device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what all of them share"
+    )
     parser.add_argument("--lights", action="store_true", help="light the gate's lamps, one after another")
-    parser.add_argument("--json", action="store_true", help="a line for each: name, status, text, remedy, commands")
-    parser.add_argument("--settings", metavar="FILE", default=os.devnull, help="settings, a line for each: NAME=VALUE")
+    parser.add_argument("--json", action="store_true", help="print JSON: name, status, text, remedy, commands")
+    parser.add_argument(
+        "--settings", metavar="FILE", default=os.devnull, help="read settings from this file (NAME=VALUE)"
+    )
     options = parser.parse_args()
     if options.lights and options.device != "gate":
         parser.error("--lights is for the gate: a terminal's pins are inputs")
@@ -50,7 +54,7 @@ def main() -> None:
 
 
 def examine(device: str | None, settings: Settings, with_lights: bool, clock: Clock) -> Iterator[Finding]:
-    """Yield what there is to say about a device, or about what all have in common."""
+    """Yield the findings about a device, or about what all devices share."""
     try:
         from doctor.server import RedisDoctor
 

@@ -13,7 +13,7 @@ _COLOURS: dict[Status, int] = {"OK": 32, "WARN": 33, "FAIL": 31, "SKIP": 36}  # 
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, what to do about it in words, and what to type."""
+    """What a check found, what to do about it, and the commands to run."""
 
     name: str
     status: Status

@@ -29,7 +29,7 @@ _PINS = [wire.bcm for wire in wiring.COLOURS]
 
 
 def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
-    """Yield what there is to say about the Pi, for a device or for what both devices have."""
+    """Yield the findings about the Pi, for one device or for what both share."""
     yield (library := check_gpio_library())
     if library.status == "SKIP":
         return
@@ -38,11 +38,11 @@ def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> It
     if running := next((folder.name for folder in RUNTIME_FOLDERS if folder.exists()), None):
         yield Finding("reader", "SKIP", f"{running} is using it", "stop that", [f"sudo systemctl stop {running}"])
     elif "FAIL" in {library.status, bus.status}:
-        yield Finding("reader", "SKIP", "neither it nor the pins can be used")
+        yield Finding("reader", "SKIP", "not checked until the above is fixed")
     else:
         gpio = import_module("RPi.GPIO")
         gpio.setmode(gpio.BCM)
-        gpio.setwarnings(False)  # of pins that a program left as they were
+        gpio.setwarnings(False)  # about pins that a killed program left set up
         yield from check_reader(gpio, clock)
         if device == "terminal":
             yield check_buttons(gpio, clock)
@@ -51,7 +51,7 @@ def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> It
 
 
 def check_gpio_library() -> Finding:
-    """Tell which library loads as RPi.GPIO, and whether it works on this Pi."""
+    """Check which library loads as RPi.GPIO, and whether it works on this Pi."""
     model = MODEL.read_text(errors="replace").strip("\0\n") if MODEL.exists() else ""
     candidates = (each for each in distributions() if each.name in {"RPi.GPIO", "rpi-lgpio"})
     first = next(candidates, None)  # on the path, and so the one that loads
@@ -62,7 +62,7 @@ def check_gpio_library() -> Finding:
         return Finding("gpio library", "FAIL", f"RPi.GPIO does not work on a {model}", "use rpi-lgpio", commands)
     try:
         import_module("RPi.GPIO")
-    except Exception as error:  # RuntimeError where it sees no Pi, and what lgpio may add
+    except Exception as error:  # RuntimeError on other machines; lgpio raises errors of its own
         if not model:
             return Finding("gpio library", "SKIP", "this machine is not a Raspberry Pi")
         return Finding("gpio library", "FAIL", f"it does not load: {error}", "install it", [install])
@@ -70,7 +70,7 @@ def check_gpio_library() -> Finding:
 
 
 def check_spi() -> Finding:
-    """Tell whether this user can open the reader's bus."""
+    """Check whether this user can open the reader's bus."""
     import spidev
 
     try:
@@ -83,17 +83,17 @@ def check_spi() -> Finding:
 
 
 def check_groups() -> Finding:
-    """Tell whether this user, unless it is root, is in the groups of pins, bus and sound that this machine has."""
+    """Check whether this user, unless it is root, is in the groups of pins, bus and sound that this machine has."""
     groups = [group for group in grp.getgrall() if group.gr_name in {"gpio", "spi", "audio"}]
     missing = [group.gr_name for group in groups if group.gr_gid not in {*os.getgroups(), os.getegid()}]
     if missing and os.geteuid() != 0:
         join = f"sudo usermod -aG {','.join(missing)} $USER"
         return Finding("groups", "FAIL", f"this user is not in {', '.join(missing)}", "join, then log in again", [join])
-    return Finding("groups", "OK", "this user may use pins, bus and sound, as far as groups are needed for it")
+    return Finding("groups", "OK", "this user needs no other groups")
 
 
 def check_reader(gpio: ModuleType, clock: Clock) -> Iterator[Finding]:
-    """Tell which chip answers, whether it always does, and whether it is silent while its reset pin is low."""
+    """Check which chip answers, whether reliably, and whether it is silent while its reset pin is low."""
     from common.mfrc522_driver import Driver
 
     with closing(Driver(clock)) as driver:
@@ -107,20 +107,20 @@ def check_reader(gpio: ModuleType, clock: Clock) -> Iterator[Finding]:
     if len(versions) > 1 or versions <= {0x00, 0xFF}:
         problem = "a wire is loose or too long" if versions - {0x00, 0xFF} else "it does not answer"
         yield Finding("reader", "FAIL", f"{problem}: its version reads {seen}", f"check its wires: {_READER_WIRES}")
-        yield Finding("reset", "SKIP", "the reader does not answer as it should")
+        yield Finding("reset", "SKIP", "not checked until the reader answers")
         return
     yield Finding("reader", "OK", f"{_VERSIONS.get(min(versions), 'an unknown chip')} answers ({seen})")
     if held in versions:
         text = f"the reader still answers while GPIO {wiring.RESET.bcm} is low"
         yield Finding("reset", "FAIL", text, f"connect {_place(wiring.RESET)}")
     elif released not in versions:
-        yield Finding("reset", "FAIL", f"after it the version reads 0x{released:02X}", "check the power supply")
+        yield Finding("reset", "FAIL", f"after a reset, the version reads 0x{released:02X}", "check the power supply")
     else:
         yield Finding("reset", "OK", _place(wiring.RESET))
 
 
 def check_buttons(gpio: ModuleType, clock: Clock) -> Finding:
-    """Tell whether a button of the terminal is pressed, which nobody does now."""
+    """Check that no button of the terminal reads as pressed."""
     gpio.setup(_PINS, gpio.IN, pull_up_down=gpio.PUD_UP)
     pressed = list(wiring.COLOURS)
     for _ in range(5):
@@ -129,12 +129,12 @@ def check_buttons(gpio: ModuleType, clock: Clock) -> Finding:
     gpio.cleanup(_PINS)
     if not pressed:
         return Finding("buttons", "OK", "none is pressed")
-    remedy = f"disconnect from ground (pin {wiring.GROUND.header_pin})"
-    return Finding("buttons", "FAIL", f"pressed, though nobody should: {', '.join(map(_place, pressed))}", remedy)
+    remedy = f"release it, or check its wires for a short to ground (pin {wiring.GROUND.header_pin})"
+    return Finding("buttons", "FAIL", f"read as pressed: {', '.join(map(_place, pressed))}", remedy)
 
 
 def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
-    """Light the gate's lamps, one after another; all are off at the end, whatever ends it."""
+    """Light the gate's lamps, one after another; all are off at the end, even after a signal."""
     try:
         gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
         for pin in _PINS:
@@ -145,11 +145,11 @@ def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
         gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
         gpio.cleanup(_PINS)
     lit = ", ".join(map(_place, wiring.COLOURS))
-    return Finding("lights", "SKIP", f"lit for a second each: {lit}", "only you can see whether they shone")
+    return Finding("lights", "SKIP", f"lit for a second each: {lit}", "check that you saw each of them")
 
 
 def check_sound(settings: Settings, limit_s: float = 5.0) -> Finding:
-    """Play a short clip as the devices do; the limit is long, for a busy Pi starts a player late."""
+    """Play a short clip as the devices do; the limit is long, since a busy Pi starts a player slowly."""
     command = [*player_command(settings.audio_output), str(clip_path("access-granted"))]
     if len(command) == 1:
         return Finding("sound", "FAIL", "no mpg123 on PATH", "install it", ["sudo apt install mpg123"])
@@ -157,10 +157,10 @@ def check_sound(settings: Settings, limit_s: float = 5.0) -> Finding:
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=True)  # noqa: S603
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
         is_late = isinstance(error, subprocess.TimeoutExpired)
-        reason = f"no end within {limit_s:g} s" if is_late else failure_reason(error.stderr or b"")
-        remedy = f"set {PREFIX}AUDIO_OUTPUT to an output that works; this lists the devices of alsa:"
+        reason = f"it did not end within {limit_s:g} s" if is_late else failure_reason(error.stderr or b"")
+        remedy = f"set {PREFIX}AUDIO_OUTPUT to an output that works; to list ALSA's devices:"
         return Finding("sound", "FAIL", f"mpg123 fails on {settings.audio_output}: {reason}", remedy, ["aplay -l"])
-    return Finding("sound", "OK", f"played on {settings.audio_output}; not heard? check the loudspeaker")
+    return Finding("sound", "OK", f"played on {settings.audio_output}; if you did not hear it, check the loudspeaker")
 
 
 def _place(wire: wiring.GpioWire) -> str:

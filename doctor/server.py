@@ -1,4 +1,4 @@
-"""Redis: whether it can be reached, is the right one, permits what it must, answers fast and forgets nothing."""
+"""Redis: connection, version and role, rights, round trip, durability, eviction."""
 
 import re
 import statistics
@@ -23,15 +23,15 @@ _MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
     ("durability", "appendonly", "no", "FAIL", "a power cut undoes sales and entries", "yes"),
     ("durability", "appendfsync", "no", "WARN", "a power cut may undo the last half minute", "everysec"),
     ("durability", "appendfsync", "everysec", "OK", "a power cut may undo the last two seconds", ""),
-    ("durability", "appendfsync", "always", "OK", "what was acknowledged is on the disk", ""),
-    ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and forgets nothing", ""),
-    ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server throws passes away", "noeviction"),
+    ("durability", "appendfsync", "always", "OK", "every acknowledged change is on disk", ""),
+    ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and keeps every pass", ""),
+    ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server deletes passes", "noeviction"),
 )
-"""A finding's name, one of the server's settings, its value, what that means, and the value that would be better."""
+"""A finding's name, one of the server's settings, its value, what that means, and a better value."""
 
 
 class RedisDoctor:
-    """Looks at the Redis of these settings, for a device or for all that there are."""
+    """Checks the Redis of these settings, for one device or for any."""
 
     def __init__(self, settings: Settings, device: str | None, clock: Clock) -> None:
         self._settings = settings
@@ -40,7 +40,7 @@ class RedisDoctor:
         self._redis: Any = redis_client(settings, retries=0, socket_timeout_s=_SOCKET_TIMEOUT_S)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield what there is to say; a server that does not answer as it should is asked no more."""
+        """Yield the findings; the first check that fails with an error is the last."""
         settings = self._settings
         checks: dict[str, Callable[[], Finding]] = {
             "redis": self._server,
@@ -57,7 +57,7 @@ class RedisDoctor:
                 question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
                 ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
                 commands = [ask, "sudo systemctl status redis-server"]
-                remedy = "ask it from here, then look at it on its own machine:"
+                remedy = "try it from here, then check the service on its own machine:"
                 yield Finding(name, "FAIL", explain(error, settings), remedy, commands)
                 return
 
@@ -85,7 +85,7 @@ class RedisDoctor:
         return Finding("round trip", "FAIL" if is_slow else "OK", text, "check the network" if is_slow else "")
 
     def _rights(self) -> Finding:
-        """Tell what this user lacks for the device, or which of them it could be."""
+        """Check this user's rights for the device, or find the devices for which it has the rights."""
         user = self._settings.redis_username or "default"
         granted, refused = [], []
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
@@ -97,14 +97,14 @@ class RedisDoctor:
                     check_device(self._redis, TO_USE if role == "gate" else TO_SELL)
                 granted.append(role)
             except NoPermissionError as error:
-                refused.append(f"{user} cannot be a {role}: {error}")
+                refused.append(f"user {user} cannot run a {role}: {error}")
         if granted:
-            return Finding("rights", "OK", f"{user} may do all that a {' or a '.join(granted)} does")
+            return Finding("rights", "OK", f"user {user} has the rights of a {' and a '.join(granted)}")
         remedy = "on Redis's machine, compare with deploy/users.acl:"
         return Finding("rights", "FAIL", "; ".join(refused), remedy, [f"redis-cli ACL GETUSER {user}"])
 
     def _facts(self) -> dict[str, str]:
-        """Return the server's settings that decide what it keeps, as far as this user may ask for them."""
+        """Return the server's settings that decide what it keeps, as far as this user may read them."""
         with suppress(ResponseError):
             return dict(self._redis.config_get("append*", "maxmemory-policy"))
         with suppress(ResponseError):
@@ -114,16 +114,18 @@ class RedisDoctor:
 
 
 def judge(name: str, facts: Mapping[str, str]) -> Finding:
-    """Tell what the server's settings mean for the passes in it."""
+    """Return what the server's settings mean for the passes in it."""
     for finding, setting, value, status, meaning, better in _MEANINGS:
         if finding == name and re.fullmatch(value, facts.get(setting, "")):
             remedy = ("on Redis's machine:", [f"redis-cli CONFIG SET {setting} {better}", "redis-cli CONFIG REWRITE"])
             return Finding(name, status, f"{meaning} ({setting} {facts[setting]})", *(remedy if better else ()))
-    return Finding(name, "SKIP", "this user may not ask", "ask on Redis's machine:", ["redis-cli CONFIG GET '*'"])
+    return Finding(
+        name, "SKIP", "this user may not read the settings", "on Redis's machine:", ["redis-cli CONFIG GET '*'"]
+    )
 
 
 def _within_limit(check: Callable[[], Finding]) -> Finding:
-    """Check in a thread of its own: a name that is not found, or an answer byte by byte, has no limit."""
+    """Check in a thread of its own: socket time-outs limit neither a name lookup nor a reply byte by byte."""
     future: Future[Finding] = Future()
 
     def work() -> None:

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     source = RedisSource(settings_or_exit("system-monitor"))
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # any text may come, whatever the locale can write
+        sys.stdout.reconfigure(errors="backslashreplace")  # an event may have characters that the locale lacks
     style = COLORED if _is_colored(options.color) else PLAIN
     terminal = Terminal(Renderer(style), options.json, sys.stdout, sys.stderr)
     clock = Clock()
@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         "--since",
         metavar="WHEN",
         type=partial(milliseconds, now=datetime.now().astimezone()),
-        help="start at a time (14:00, 2026-01-31 14:00), or so long ago (90s, 30m, 2h, 1d)",
+        help="start at a time (14:00, 2026-01-31 14:00), or that long ago (90s, 30m, 2h, 1d)",
     )
     parser.add_argument("--no-follow", dest="follow", action="store_false", help="exit after the events so far")
     parser.add_argument("--card", metavar="NUMBER", help="show only this card's events")

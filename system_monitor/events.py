@@ -14,7 +14,7 @@ _decode = json.JSONDecoder().decode
 
 
 class EventId(NamedTuple):
-    """An entry's place in the journal: Unix time in ms by Redis's clock, and a number within that millisecond."""
+    """The id of a journal entry: Unix time in ms by Redis's clock, and a number within that millisecond."""
 
     milliseconds: int
     sequence: int
@@ -24,19 +24,19 @@ class EventId(NamedTuple):
         """Read `1700000000000-0`.
 
         Raises:
-            ValueError: the text is no such id.
+            ValueError: the text is not an id.
         """
         match = _ID.fullmatch(text)
         if not match:
-            raise ValueError("no event id")
+            raise ValueError("not an event id")
         id_ = cls(int(match[1]), int(match[2]))
         if max(id_) >= 2**64:
-            raise ValueError("an event id that Redis cannot have given")
+            raise ValueError("an event id out of range")
         return id_
 
     @property
     def time(self) -> str:
-        """The entry's local date and time; the id itself if that is beyond the calendar, as a forged one can be."""
+        """The entry's local date and time; the id itself if its time is out of range, as a forged one's can be."""
         if self.milliseconds >= LATEST_MS:
             return str(self)
         return f"{datetime.fromtimestamp(self.milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
@@ -46,18 +46,18 @@ class EventId(NamedTuple):
 
 
 START = EventId(0, 0)
-"""The place before the first event."""
+"""The id before the first event."""
 
 
 class MalformedEventError(ValueError):
-    """A message that is no event."""
+    """A message that is not a valid event."""
 
 
 class Event(NamedTuple):
     """One message: its channel, its payload, and the text that carried it.
 
     The fields that this system adds to those of the original one (`id`, `at`, `device`) may be missing.
-    Nothing in the payload is trusted: what does not have the form it should have counts as missing.
+    Nothing in the payload is trusted: a field of the wrong type counts as missing.
     """
 
     channel: str
@@ -74,7 +74,7 @@ class Event(NamedTuple):
             entry_id: the entry's id, which is added to the payload, as in the message, unless that has one.
 
         Raises:
-            MalformedEventError: the text is no JSON object.
+            MalformedEventError: the text is not a JSON object.
         """
         try:
             payload = _decode(text)
@@ -99,7 +99,7 @@ class Event(NamedTuple):
 
     @property
     def claimed_id(self) -> EventId | None:
-        """The place in the journal that the payload names; whoever may publish can name any."""
+        """The journal id that the payload claims; a publisher can claim any."""
         try:
             return EventId.parse(self.payload["id"])
         except (KeyError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Reading the journal: the stream in which every event is kept for a while."""
+"""Reading the journal: the stream that keeps every event until it is trimmed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ Entry = tuple[EventId, Event | None]
 
 
 class Journal:
-    """The journal of one Redis; every method raises `RedisError` if that cannot be reached or refuses."""
+    """The journal of one Redis; every method raises `RedisError` if Redis cannot be reached or refuses."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis: Any = redis
@@ -29,18 +29,18 @@ class Journal:
         return _only_id(self._redis.xrange(JOURNAL, count=1))
 
     def holds(self, id_: EventId) -> bool:
-        """Tell whether the entry is still there."""
+        """Return whether the entry is still there."""
         return bool(self._redis.xrange(JOURNAL, str(id_), str(id_)))
 
     def has_been_trimmed(self) -> bool:
-        """Tell whether any entry has ever gone."""
+        """Return whether any entry has ever been removed."""
         if not self._redis.exists(JOURNAL):
             return False
         facts = self._redis.xinfo_stream(JOURNAL)
         return bool(facts["entries-added"] > facts["length"])
 
     def reaches_back_to(self, id_: EventId) -> bool:
-        """Tell whether nothing after this id can have gone: trimming starts at the oldest entry."""
+        """Return whether no entry after this id can have been trimmed: trimming starts at the oldest."""
         return not self.has_been_trimmed() if id_ == START else START < self.oldest() <= id_
 
     def since(self, id_: EventId) -> Iterator[Entry]:

@@ -1,4 +1,4 @@
-"""Following the system: live by pub/sub, and from the journal whatever that has missed."""
+"""Following events: live by pub/sub, and from the journal those that were missed."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -31,7 +31,7 @@ class Selection:
     since_ms: int | None = None
 
     def includes(self, event: Event) -> bool:
-        """Tell whether this event's card is one to show."""
+        """Return whether this event's card is one to show."""
         return self.card is None or event.card == self.card
 
 
@@ -56,7 +56,7 @@ class Monitor:
         self._resume_point = ResumePoint()
 
     def show_history(self) -> None:
-        """Show the events that the selection reaches back to.
+        """Show the past events that are selected.
 
         Raises:
             RedisError: Redis cannot be reached, or refuses.
@@ -71,7 +71,7 @@ class Monitor:
         self._terminal.flush()
 
     def follow(self) -> None:
-        """Show the history, then everything that happens, for ever, whatever becomes of the connection."""
+        """Show the history, then live events; reconnect whenever the connection is lost; never return."""
         retry_s = FIRST_RETRY_S
         is_lost = False
         while True:
@@ -105,7 +105,7 @@ class Monitor:
             self._show(event)
 
     def _relay(self, subscription: Subscription) -> None:
-        """Show what comes over this connection until it fails; no answer to a ping is a failure too."""
+        """Show what arrives until the connection fails; an unanswered ping is a failure, too."""
         self._catch_up()
         heard_at = self._clock.now()
         pinged_at: float | None = None
@@ -146,7 +146,7 @@ class Monitor:
             self._terminal.show(event)
 
     def _catch_up(self) -> None:
-        """Show what the journal has beyond what has been shown."""
+        """Show the entries of the journal that have not been shown."""
         is_start = not self._has_shown_history
         if is_start:
             self.show_history()

@@ -20,7 +20,7 @@ NEEDS: Sequence[tuple[str, ...]] = (
     ("XREVRANGE", JOURNAL, "+", "-", "COUNT", "1"),
     ("XINFO", "STREAM", JOURNAL),
 )
-"""What the monitor asks of Redis beside its subscription."""
+"""The commands that the monitor needs beside its subscription."""
 
 
 class Subscription(Protocol):
@@ -34,7 +34,7 @@ class Subscription(Protocol):
 
 
 class RedisSource:
-    """Where events come from: one Redis, which has not been connected to yet."""
+    """Where events come from: one Redis, not connected to yet."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class RedisSource:
 
     @contextmanager
     def subscription(self) -> Iterator[Subscription]:
-        """Subscribe to all channels; when this ends, all connections are given up.
+        """Subscribe to all channels; all connections are closed at the end.
 
         Raises:
             RedisError: Redis cannot be reached, or refuses.
@@ -56,16 +56,16 @@ class RedisSource:
             self._redis.connection_pool.disconnect()
 
     def explain(self, error: RedisError) -> str:
-        """Say in one line, to an operator, what went wrong and what to do."""
+        """Tell an operator in one line what went wrong and what to do."""
         return explain(error, self._settings)
 
 
 def subscribe(redis: Any, pubsub: PubSub) -> None:  # noqa: ANN401  # redis-py's types are too narrow
-    """Subscribe to all channels, and try all else that the monitor does: its user may run no script that asks.
+    """Subscribe to all channels, and try every other command: this user may not run a script that checks rights.
 
     Args:
         redis: a client that has logged in as the user.
-        pubsub: its connection for messages, which is left subscribed.
+        pubsub: the subscription's connection.
 
     Raises:
         NoPermissionError: the user lacks rights; the message names them.

@@ -45,12 +45,12 @@ class Renderer:
     """Turns an event into a line: time, device, what happened."""
 
     def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
-        """Choose the looks.
+        """Create a renderer.
 
         Args:
             style: the colours.
-            now: the Unix time in seconds. What happened today is written without its date, and what does not say
-                when it happened, happened now.
+            now: the Unix time in seconds. Today's events are written without their date, and an event without a
+                time gets this one.
         """
         self._style = style
         self._now = now
@@ -66,7 +66,7 @@ class Renderer:
         return f"{style.time}{self._time(at_s, now_s // 60)}{style.end}  {device:<20}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
-        """Describe a message that is no event."""
+        """Describe a malformed message."""
         return f"{self._style.malformed}malformed message on {printable(channel, 64)}: {reason}{self._style.end}"
 
     def _sentence(self, event: Event) -> str:
@@ -88,12 +88,12 @@ class Renderer:
 
 
 def json_line(event: Event) -> str:
-    """Return the event just as it was published, unless that could disturb a terminal or the line."""
+    """Return the event as it was published, unless that is unsafe to print."""
     return event.text if event.text.isprintable() else json.dumps(event.payload, separators=(",", ":"))
 
 
 def count(number: int, noun: str) -> str:
-    """Say how many there are."""
+    """Return a number with its noun."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

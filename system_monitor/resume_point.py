@@ -1,4 +1,4 @@
-"""Where to go on in the journal after a connection was lost."""
+"""Where to resume in the journal after a lost connection."""
 
 from collections import deque
 
@@ -11,7 +11,7 @@ REMEMBERED_IDS = 1000
 class ResumePoint:
     """How far the journal has been shown, and what has been shown live since.
 
-    The journal alone tells the place: the id in a message is a claim, which counts only if the journal has that entry.
+    An id in a message is a claim, which counts only if the journal has that entry.
     """
 
     def __init__(self, caught_up: EventId = START) -> None:
@@ -31,10 +31,10 @@ class ResumePoint:
         return True
 
     def find(self, journal: Journal) -> EventId | None:
-        """Return the id after which the journal is yet to be shown.
+        """Return the id after which to resume.
 
-        A replica that took over may lack the newest entries, and its clock may be behind: the ids of what it records
-        then are lower than some that have been shown.
+        A promoted replica may lack the newest entries, and its clock may be behind: its new ids are then lower than
+        some that have been shown.
 
         Returns:
             None if the journal does not reach back to what was shown last: it was trimmed or replaced.

@@ -25,7 +25,7 @@ class Terminal:
         self._output.write((json_line(event) if self._as_json else self._renderer.line(event)) + "\n")
 
     def show_malformed(self, channel: str, reason: str) -> None:
-        """Write that a message is no event: to the error output, if the output is to be nothing but JSON."""
+        """Write that a message is malformed: to the error output, if the output is JSON."""
         self._shown["malformed"] += 1
         (self._errors if self._as_json else self._output).write(self._renderer.malformed(channel, reason) + "\n")
 
@@ -35,7 +35,7 @@ class Terminal:
         print(f"system-monitor: {text}", file=self._errors, flush=True)
 
     def flush(self) -> None:
-        """Make sure that what was written can be seen."""
+        """Flush the output."""
         self._output.flush()
 
     def summarize(self) -> None:

@@ -89,12 +89,12 @@ def frame_headers(mp3: bytes) -> Iterator[tuple[int, int, int]]:
         offset += length
 
 
-def test_every_clip_is_there_and_no_other() -> None:
+def test_the_clips_are_those_of_the_prompts() -> None:
     assert sorted(path.stem for path in AUDIO.glob("*.mp3")) == sorted(CLIPS)
 
 
 @each_clip
-def test_clip_is_mono_at_a_constant_bit_rate_and_nothing_but_frames(name: str) -> None:
+def test_clip_is_mono_at_a_constant_bit_rate_without_tags(name: str) -> None:
     mp3 = (AUDIO / f"{name}.mp3").read_bytes()
     headers = list(frame_headers(mp3))
     assert {(bit_rate, mode) for bit_rate, mode, _ in headers} == {(64, 0b11)}

@@ -26,7 +26,7 @@ def put_player(folder: Path, script: str) -> None:
 
 
 def wait_for_players() -> None:
-    """Wait until every player has ended and has been judged."""
+    """Wait until every player has ended and its status was checked."""
     wait_for(lambda: not [each for each in threading.enumerate() if "_supervise" in each.name])
 
 
@@ -37,9 +37,7 @@ def test_a_clip_is_played_by_mpg123_with_the_output_of_the_setting(folder: Path)
     assert (folder / "heard").read_text() == f"-q -o pulse {clip_path('access-granted')}\n"
 
 
-def test_it_keeps_nobody_waiting_and_the_next_clip_cuts_the_last_one_short(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_does_not_block_and_a_new_clip_stops_the_last(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audio, "TIME_LIMIT_S", 1000)
     put_player(folder, f"echo $$ >> {folder}/players; exec sleep 60")
     speaker = Speaker("alsa")
@@ -97,7 +95,7 @@ def test_a_player_that_does_not_start(folder: Path, caplog: pytest.LogCaptureFix
     assert caplog.messages == [f"the player does not start: [Errno 8] Exec format error: '{folder}/mpg123'"]
 
 
-def test_a_player_that_does_not_end_is_ended(
+def test_a_player_that_does_not_end_is_killed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(audio, "TIME_LIMIT_S", 0.1)
@@ -107,7 +105,7 @@ def test_a_player_that_does_not_end_is_ended(
     assert caplog.messages == ["the player did not finish access-granted within 0.1 s"]
 
 
-def test_one_that_is_cut_short_has_not_failed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_player_that_was_stopped_has_not_failed(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     put_player(folder, "exec sleep 60")
     speaker = Speaker("alsa")
@@ -117,7 +115,7 @@ def test_one_that_is_cut_short_has_not_failed(folder: Path, caplog: pytest.LogCa
     assert caplog.messages == []
 
 
-def test_a_clip_that_is_not_there(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_clip(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     put_player(folder, "exit 0")
     Speaker("alsa").play("no-such-clip")
     assert caplog.messages == [f"there is no clip {clip_path('no-such-clip')}"]

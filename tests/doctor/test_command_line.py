@@ -53,7 +53,7 @@ def test_all_is_well(environment: Environment, pi: VirtualPi, device: str, names
     assert heard(pi) == ([] if device == "monitor" else ["access-granted"])
 
 
-def test_what_is_wrong_makes_the_exit_status_1(environment: Environment) -> None:
+def test_a_fault_makes_the_exit_status_1(environment: Environment) -> None:
     status, output, _ = run({**environment, "VIRTUAL_PI_RESET_PIN": "15"})
     assert status == 1
     assert output[-3:] == [
@@ -133,7 +133,7 @@ def test_settings_of_a_unit(environment: Environment, server: Server, tmp_path: 
 
 
 @pytest.mark.parametrize("module", ["redis", "mfrc522"])
-def test_a_package_that_is_missing(environment: Environment, tmp_path: Path, module: str) -> None:
+def test_a_missing_package(environment: Environment, tmp_path: Path, module: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
     python_path = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
     status, output, errors = run({**environment, "PYTHONPATH": python_path}, "terminal")

@@ -17,7 +17,7 @@ def test_remedy_and_commands_stand_on_lines_of_their_own() -> None:
     ]
 
 
-def test_without_a_remedy_it_is_a_line() -> None:
+def test_without_a_remedy_it_is_one_line() -> None:
     assert Finding("spi", "OK", "it can be opened").as_text(coloured=False) == "OK    spi: it can be opened"
 
 
@@ -27,6 +27,6 @@ def test_on_a_terminal_the_status_has_a_colour(status: str, colour: int) -> None
     assert finding.as_text(coloured=True) == f"\x1b[{colour}m{status:<4}\x1b[0m  spi: text"
 
 
-def test_what_a_terminal_would_act_on_is_shown_as_text() -> None:
+def test_control_characters_are_escaped() -> None:
     text = Finding("redis", "FAIL", "a\x1b[2J\nb", "c\x07", ["d\x9b"]).as_text(coloured=False)
     assert text.split("\n") == ["FAIL  redis: a\\x1b[2J\\nb", "      c\\x07", "      $ d\\x9b"]

@@ -1,4 +1,4 @@
-"""The doctor's look at the Pi, on the board of this process: it finds the fault that the test has caused."""
+"""The doctor's checks of the Pi, on the board of this process: each finds the fault that the test has caused."""
 
 import grp
 import os
@@ -37,7 +37,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def reset_wire_on_pin_15(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader's reset wire is on another pin."""
     monkeypatch.setenv("VIRTUAL_PI_RESET_PIN", "15")
 
@@ -68,7 +68,7 @@ class TestHealthy:
         assert found["reader"].commands == ["sudo systemctl stop sales-terminal"]
         assert not board.reader.transfers
 
-    def test_a_machine_that_is_no_pi(self, clock: FakeClock, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_machine_that_is_not_a_pi(self, clock: FakeClock, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         model.unlink()
         monkeypatch.setitem(sys.modules, "RPi.GPIO", None)
         assert [(each.status, each.text) for each in hardware_findings("gate", True, clock)] == [
@@ -106,7 +106,7 @@ class TestGpioLibrary:
         assert finding.status == status
         assert finding.text.startswith(text)
 
-    def test_one_in_the_environment_hides_that_of_the_system(
+    def test_a_package_in_the_environment_hides_the_systems(
         self, installed: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         self.install(installed, "RPi.GPIO", "0.7.1")
@@ -120,7 +120,9 @@ class TestGpioLibrary:
             "sudo apt install python3-rpi-lgpio",
         ]
 
-    def test_one_that_does_not_load(self, installed: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_library_that_does_not_load(
+        self, installed: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         (installed / "RPi").mkdir(parents=True)
         (installed / "RPi/__init__.py").touch()
         (installed / "RPi/GPIO.py").write_text("raise RuntimeError('only on a Raspberry Pi!')")
@@ -180,32 +182,34 @@ class TestReader:
         assert found["reader"].text == "a wire is loose or too long: its version reads 0x00, 0x92"
         assert (found["reader"].status, found["reset"].status) == ("FAIL", "SKIP")
 
-    @pytest.mark.usefixtures("elsewhere")
+    @pytest.mark.usefixtures("reset_wire_on_pin_15")
     def test_reset_wire_on_another_pin(self, clock: FakeClock) -> None:
         finding = by_name(hardware_findings(None, False, clock))["reset"]
         assert finding.status == "FAIL"
         assert finding.text == "the reader still answers while GPIO 25 is low"
         assert finding.remedy == "connect RST to pin 22 (GPIO 25)"
 
-    def test_one_that_does_not_come_back(self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_reader_that_fails_after_a_reset(
+        self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(Driver, "restart", lambda _: board.reader.unplug())
         finding = by_name(hardware_findings(None, False, clock))["reset"]
-        assert (finding.status, finding.text) == ("FAIL", "after it the version reads 0x00")
+        assert (finding.status, finding.text) == ("FAIL", "after a reset, the version reads 0x00")
 
 
 def test_a_button_that_is_stuck(rider: Rider, clock: FakeClock) -> None:
     rider.press(0.0, YELLOW, hold_s=60.0)
     finding = by_name(hardware_findings("terminal", False, clock))["buttons"]
-    assert (finding.status, finding.text) == ("FAIL", "pressed, though nobody should: yellow to pin 33 (GPIO 13)")
+    assert (finding.status, finding.text) == ("FAIL", "read as pressed: yellow to pin 33 (GPIO 13)")
 
 
 class TestLights:
-    def test_they_shine_one_after_another(self, board: Board, clock: FakeClock) -> None:
+    def test_they_are_lit_one_after_another(self, board: Board, clock: FakeClock) -> None:
         finding = by_name(hardware_findings("gate", True, clock))["lights"]
         assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (2.0, {GREEN}), (3.0, set())]
-        assert (finding.status, finding.remedy) == ("SKIP", "only you can see whether they shone")
+        assert (finding.status, finding.remedy) == ("SKIP", "check that you saw each of them")
 
-    def test_they_are_off_when_somebody_ends_it(self, board: Board, clock: FakeClock) -> None:
+    def test_they_are_off_after_an_interruption(self, board: Board, clock: FakeClock) -> None:
         def stop() -> None:
             raise SystemExit
 
@@ -226,9 +230,9 @@ class TestSound:
     @pytest.mark.parametrize(
         ("script", "status", "text"),
         [
-            ('[ "$*" = "-q -o pulse $CLIP" ]', "OK", "played on pulse; not heard? check the loudspeaker"),
+            ('[ "$*" = "-q -o pulse $CLIP" ]', "OK", "played on pulse; if you did not hear it, check the loudspeaker"),
             ("echo 'cannot open device' >&2; exit 255", "FAIL", "mpg123 fails on pulse: cannot open device"),
-            ("exec sleep 60", "FAIL", "mpg123 fails on pulse: no end within 0.2 s"),
+            ("exec sleep 60", "FAIL", "mpg123 fails on pulse: it did not end within 0.2 s"),
         ],
     )
     def test_it_plays_a_clip(

@@ -1,4 +1,4 @@
-"""The doctor's look at Redis, against a real server: it finds the fault that the test has caused."""
+"""The doctor's checks of Redis, against a real server: each finds the fault that the test has caused."""
 
 import json
 import socket
@@ -30,7 +30,7 @@ def safe_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def server(safe_server: Server) -> Iterator[Server]:
-    """The server, whose configuration the test may spoil."""
+    """The server, whose configuration the test may change."""
     with safe_server.client() as redis:
         for setting, value in (("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")):
             redis.config_set(setting, value)
@@ -61,7 +61,7 @@ def test_nothing_is_wrong(settings: Settings, device: str | None) -> None:
 
 
 class TestConnection:
-    def test_away(self) -> None:
+    def test_unreachable(self) -> None:
         port = free_port()
         found = examine(Settings("test", redis_port=port))
         assert list(found) == ["redis"]
@@ -69,7 +69,7 @@ class TestConnection:
         assert "no connection to Redis" in found["redis"].text
         assert found["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {port} PING"
 
-    def test_away_from_its_sentinels(self) -> None:
+    def test_sentinels_unreachable(self) -> None:
         port = free_port()
         settings = Settings("test", redis_sentinels=(("127.0.0.1", port),), redis_tls=True)
         assert examine(settings)["redis"].commands[0] == f"redis-cli -h 127.0.0.1 -p {port} --tls SENTINEL MASTERS"
@@ -123,26 +123,26 @@ class TestRights:
     def test_a_right_is_missing(self, server: Server, device: str, taken: str, words: str) -> None:
         found = examine(user(server, "~*", "&*", "+@all", taken), device)
         assert wrong(found) == ["rights"]
-        assert found["rights"].text.startswith(f"it cannot be a {device}: ")
+        assert found["rights"].text.startswith(f"user it cannot run a {device}: ")
         assert words in found["rights"].text
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
     @pytest.mark.parametrize("role", ["gate", "terminal", "monitor"])
-    def test_the_users_of_deploy_can_be_one_thing_each(self, server: Server, role: str) -> None:
+    def test_each_user_of_deploy_has_the_rights_of_one_program(self, server: Server, role: str) -> None:
         users = (REPOSITORY / "deploy/users.acl").read_text().splitlines()
         rules = next(line for line in users if line.startswith(f"user {role} ")).split()[2:]
         found = examine(user(server, *rules, name=role, password=f"change-me-{role}"), None)
-        assert found["rights"].text == f"{role} may do all that a {role} does"
+        assert found["rights"].text == f"user {role} has the rights of a {role}"
         assert [name for name, finding in found.items() if finding.status == "SKIP"] == ["durability", "eviction"]
         assert not wrong(found)
 
-    def test_no_role_at_all(self, server: Server) -> None:
+    def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)
         assert wrong(found) == ["rights"]
-        assert all(f"it cannot be a {role}" in found["rights"].text for role in ("gate", "terminal", "monitor"))
+        assert all(f"user it cannot run a {role}" in found["rights"].text for role in ("gate", "terminal", "monitor"))
 
 
-class TestKeeping:
+class TestPersistence:
     @pytest.mark.parametrize(
         ("name", "setting", "value", "status", "commands"),
         [
@@ -158,7 +158,7 @@ class TestKeeping:
             ),
         ],
     )
-    def test_a_server_that_forgets(
+    def test_a_server_that_can_lose_passes(
         self, server: Server, settings: Settings, name: str, setting: str, value: str, status: str, commands: list[str]
     ) -> None:
         server.client().config_set(setting, value)
@@ -167,7 +167,7 @@ class TestKeeping:
         assert (found[name].status, list(found[name].commands[:1])) == (status, commands)
         assert f"({setting} {value})" in found[name].text
 
-    def test_info_tells_where_config_may_not(self, server: Server) -> None:
+    def test_info_answers_where_config_is_not_permitted(self, server: Server) -> None:
         server.client().config_set("appendonly", "no")
         found = examine(user(server, "~*", "&*", "+@all", "-config"))
         assert (wrong(found), found["eviction"].status) == (["durability"], "OK")
@@ -175,12 +175,12 @@ class TestKeeping:
     @pytest.mark.parametrize(
         ("name", "facts"), [("durability", {}), ("durability", {"appendonly": "yes"}), ("eviction", {})]
     )
-    def test_what_the_user_may_not_ask_is_skipped(self, name: str, facts: dict[str, str]) -> None:
+    def test_settings_that_the_user_may_not_read_are_skipped(self, name: str, facts: dict[str, str]) -> None:
         assert judge(name, facts).status == "SKIP"
 
 
 class TestOtherServers:
-    """Servers that say what they are told to say to HELLO, and to all else that it is not permitted."""
+    """Servers that give the test's answer to HELLO, and refuse all other commands."""
 
     NOT_PERMITTED = b"-NOPERM \x1b[2Jno\x07\r\n"
     greeting = b""
@@ -221,11 +221,11 @@ class TestOtherServers:
         assert finding.text == f"{server} {version}, a master, at {settings.redis_address}"
         assert finding.status == status
 
-    def test_one_that_says_nothing_of_itself(self, settings: Settings) -> None:
+    def test_a_server_without_name_and_version(self, settings: Settings) -> None:
         self.say()
         assert examine(settings)["rights"].status == "FAIL"
 
-    def test_no_control_characters_come_through(self, settings: Settings) -> None:
+    def test_control_characters_are_escaped(self, settings: Settings) -> None:
         self.say(server="re\x1b[31mdis", version="9\x07.0\x9b", role="master\x00")
         findings = list(RedisDoctor(settings, "monitor", Clock()).findings())
         assert [finding.name for finding in findings] == ["redis", "rights", "round trip"]
@@ -234,7 +234,7 @@ class TestOtherServers:
             assert json.dumps(asdict(finding)).isprintable()
 
     @pytest.mark.process
-    def test_one_that_answers_byte_by_byte(self, settings: Settings) -> None:
+    def test_a_server_that_answers_byte_by_byte(self, settings: Settings) -> None:
         self.say(server="redis", version="7.0.15", role="master")
         self.pause_s = 0.2
         assert "does not answer in time" in examine(settings)["redis"].text

@@ -1,4 +1,4 @@
-"""Events, as anyone may have published them."""
+"""Events, whoever has published them."""
 
 import json
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ NAMES = ["cardSerialNumber", "pass", "id", "at", "device", "remainingTrips", "re
 
 
 @given(channel=ANY_TEXT, payload=st.dictionaries(st.sampled_from(NAMES), anything))
-def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> None:
+def test_any_object_can_be_read(channel: str, payload: dict[str, Any]) -> None:
     event = Event.parse(channel, json.dumps(payload))
     for value in (event.kind, event.card, event.pass_type):
         assert isinstance(value, str)
@@ -31,7 +31,7 @@ def test_any_object_can_be_looked_at(channel: str, payload: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", '"x"', "{", "1" * 5000, "[" * 100_000])
-def test_what_is_no_object_is_no_event(text: str) -> None:
+def test_only_an_object_is_an_event(text: str) -> None:
     with pytest.raises(MalformedEventError):
         Event.parse("pass-denied", text)
 
@@ -63,6 +63,6 @@ def test_ids_are_ordered_as_numbers() -> None:
 @pytest.mark.parametrize(
     "text", ["", "1", "1-", "-1-0", "1-0 ", "\u0661-\u0660", "18446744073709551616-0", "0-18446744073709551616"]
 )
-def test_what_redis_would_not_take_is_no_id(text: str) -> None:
+def test_invalid_ids(text: str) -> None:
     with pytest.raises(ValueError, match="event id"):
         EventId.parse(text)

@@ -76,7 +76,7 @@ def test_events_of_the_original_system(settings: Settings, redis: Redis) -> None
     assert re.fullmatch(r"\d\d:\d\d:\d\d  - {21}card 7 was issued a ten trip pass", line)
 
 
-def test_garbage_neither_stops_it_nor_reaches_the_terminal(settings: Settings, redis: Redis) -> None:
+def test_invalid_messages_neither_stop_it_nor_reach_the_terminal(settings: Settings, redis: Redis) -> None:
     garbage: list[tuple[str, bytes | str]] = [
         ("pass-used:\x1b]0;owned\x07", '{"cardSerialNumber":"\\u001b[2J"}'),
         ("pass-used:TEN_TRIP", b"\xff\xfe\x00\x1b[31m"),
@@ -118,7 +118,7 @@ def test_missing_rights_are_named(settings: Settings, redis: Redis) -> None:
     assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in notice
 
 
-def test_a_wrong_password_is_told(settings: Settings, redis: Redis) -> None:
+def test_a_wrong_password_is_reported(settings: Settings, redis: Redis) -> None:
     with Watch(replace(settings, redis_password="wrong"), redis) as watch:
         notice = watch.wait_for_notice("connection lost")
     assert "refuses the login: check TRANSIT_PASS_DEMO_REDIS_USERNAME" in notice

@@ -31,12 +31,12 @@ class TestSilence:
             (7.1, "connected again"),
         ]
 
-    def test_a_late_answer_is_one(self, watch: ScriptedWatch) -> None:
+    def test_a_late_answer_counts(self, watch: ScriptedWatch) -> None:
         watch.clock.at(6.5, lambda: watch.source.arrive("pong"))
         watch.run(until=11)
         assert watch.trace == [(0.0, "subscribe"), (3.0, "ping"), (10.0, "ping")]
 
-    def test_events_spare_the_ping(self, watch: ScriptedWatch) -> None:
+    def test_no_ping_while_events_arrive(self, watch: ScriptedWatch) -> None:
         for second in range(20):
             watch.clock.at(second, message(watch, DENIAL % second))
         watch.run(until=20)
@@ -45,7 +45,9 @@ class TestSilence:
 
 
 class TestBackOff:
-    def test_it_tries_again_ever_more_seldom_and_says_so_once(self, watch: ScriptedWatch, settings: Settings) -> None:
+    def test_it_retries_at_growing_intervals_and_reports_it_once(
+        self, watch: ScriptedWatch, settings: Settings
+    ) -> None:
         watch.source.is_away = True
         watch.clock.at(10, watch.source.come_back)
         watch.run(until=12)
@@ -63,14 +65,14 @@ class TestBackOff:
             (10.3, "connected again"),
         ]
 
-    def test_the_service_manager_is_told(self, watch: ScriptedWatch, settings: Settings) -> None:
+    def test_the_service_manager_gets_the_problem(self, watch: ScriptedWatch, settings: Settings) -> None:
         watch.clock.at(2, watch.source.go_away)
         watch.clock.at(4, watch.source.come_back)
         watch.run(until=7)
         reason = f"no connection to Redis at {settings.redis_address} (away): check the address and the network"
         assert watch.service_manager.reports == [(0.0, None, True), (2.0, reason, True), (5.1, None, True)]
 
-    def test_after_a_reconnection_it_starts_anew(self, watch: ScriptedWatch) -> None:
+    def test_after_a_reconnection_intervals_are_short_again(self, watch: ScriptedWatch) -> None:
         watch.source.is_away = True
         watch.clock.at(3, watch.source.come_back)
         watch.clock.at(4, watch.source.go_away)
@@ -111,7 +113,7 @@ class TestCatchUp:
         assert watch.output == published(redis)
         assert watch.notices == ["1 event recovered"]
 
-    def test_a_catch_up_that_breaks_off_goes_on_where_it_was(self, watch: ScriptedWatch, redis: Redis) -> None:
+    def test_a_catch_up_that_is_interrupted_resumes_there(self, watch: ScriptedWatch, redis: Redis) -> None:
         def miss_many() -> None:
             with redis.pipeline() as pipeline:
                 for number in range(BATCH + 100):
@@ -126,7 +128,7 @@ class TestCatchUp:
         assert watch.output == published(redis)
         assert watch.notices[1:] == ["connected again", "99 events recovered"]
 
-    def test_a_trimmed_journal_is_told(self, watch: ScriptedWatch, redis: Redis) -> None:
+    def test_a_trimmed_journal_is_reported(self, watch: ScriptedWatch, redis: Redis) -> None:
         def miss_and_trim() -> None:
             for number in range(5):
                 deny(redis, str(number))
@@ -142,7 +144,7 @@ class TestCatchUp:
         ]
         assert watch.output[1:] == published(redis)
 
-    def test_a_journal_that_was_replaced_is_told(self, watch: ScriptedWatch, redis: Redis) -> None:
+    def test_a_replaced_journal_is_reported(self, watch: ScriptedWatch, redis: Redis) -> None:
         deny(redis, "before", id_="5-0")
         watch.clock.at(1, lambda: redis.delete(JOURNAL))
         watch.clock.at(1, lambda: deny(redis, "after", id_="9-0"))
@@ -152,11 +154,11 @@ class TestCatchUp:
         assert "some events may be missing" in watch.notices[0]
         assert watch.output[1:] == published(redis)
 
-    def test_an_entry_that_is_gone_is_no_reason_to_begin_anew(self, watch: ScriptedWatch, redis: Redis) -> None:
+    def test_a_missing_entry_does_not_repeat_the_others(self, watch: ScriptedWatch, redis: Redis) -> None:
         for number in range(3):
             deny(redis, str(number))
         newest, _ = entries(redis)[-1]
-        watch.clock.at(1, lambda: redis.xdel(JOURNAL, newest))  # as a primary that is lost takes it along
+        watch.clock.at(1, lambda: redis.xdel(JOURNAL, newest))  # as when a primary is lost before its replica has it
         watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
         watch.clock.at(3, lambda: watch.source.arrive("pmessage", deny(redis, "3")))
         watch.run(until=4)
@@ -165,13 +167,13 @@ class TestCatchUp:
     @pytest.mark.parametrize(
         "id_", ["99999999999999-0", "18446744073709551615-18446744073709551615", "99999999999999999999-0"]
     )
-    def test_a_made_up_id_hides_nothing(self, watch: ScriptedWatch, redis: Redis, id_: str) -> None:
-        made_up = f'{{"id":"{id_}"}}'
-        watch.source.arrive("pmessage", made_up)
+    def test_a_forged_id_hides_nothing(self, watch: ScriptedWatch, redis: Redis, id_: str) -> None:
+        forged = f'{{"id":"{id_}"}}'
+        watch.source.arrive("pmessage", forged)
         watch.clock.at(1, lambda: watch.source.arrive("pmessage", deny(redis, "1")))
         watch.clock.at(2, lambda: deny(redis, "2"))
         watch.clock.at(3, lambda: watch.source.arrive("psubscribe"))
         watch.clock.at(4, lambda: watch.source.arrive("pmessage", deny(redis, "3")))
         watch.run(until=5)
-        assert watch.output == [made_up, *published(redis)]
+        assert watch.output == [forged, *published(redis)]
         assert watch.notices == ["1 event recovered"]

@@ -75,7 +75,7 @@ def test_since_before_the_journal_begins(run: Run, redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("id_", ["253402300800000-0", "18446744073709551615-0"])
-def test_since_in_a_journal_from_beyond_the_year_9999(run: Run, redis: Redis, id_: str) -> None:
+def test_since_with_ids_after_the_year_9999(run: Run, redis: Redis, id_: str) -> None:
     deny(redis, "gone", id_="1-0")
     redis.xtrim(JOURNAL, maxlen=0, approximate=False)
     deny(redis, "planted", id_=id_)
@@ -100,7 +100,7 @@ def test_an_entry_is_printed_as_its_message_was(run: Run, redis: Redis, payload:
     assert run("--json") == ([line], [])
 
 
-def test_entries_that_are_no_events_are_skipped(run: Run, redis: Redis) -> None:
+def test_malformed_entries_are_skipped(run: Run, redis: Redis) -> None:
     redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "nonsense"})
     redis.xadd(JOURNAL, {"something": "else"})
     redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": DENIAL % "7"})
@@ -179,6 +179,6 @@ def test_times(text: str, time: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "24:00", "99999999d", "9999-12-32", "٣h", "-1h"])
-def test_what_is_no_time(text: str) -> None:
+def test_invalid_times(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected 90s, 30m, 2h"):
         milliseconds(text, datetime.now().astimezone())

@@ -48,7 +48,7 @@ def test_a_closed_pipe_ends_it_quietly(server: Server, redis: Redis) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_it_writes_whatever_the_locale_can_write(server: Server, redis: Redis) -> None:
+def test_it_escapes_what_the_locale_lacks(server: Server, redis: Redis) -> None:
     deny(redis, "Ж")
     variables = environment(server) | {"PYTHONIOENCODING": "latin-1:strict"}
     with Program("system_monitor", "--no-follow", environment=variables) as program:

@@ -1,4 +1,4 @@
-"""Where the monitor goes on: a table over a canned journal."""
+"""Where the monitor resumes: a table over a canned journal."""
 
 import pytest
 
@@ -37,14 +37,14 @@ EMPTY = CannedJournal([])
 @pytest.mark.parametrize(
     ("caught_up", "read", "shown_live", "journal", "found"),
     [
-        pytest.param(2, [], [], WHOLE, 2, id="nothing came since the start"),
-        pytest.param(2, [3, 4], [], WHOLE, 4, id="on from the newest entry read"),
-        pytest.param(2, [3], [4, 5], WHOLE, 5, id="on from the newest event shown live"),
+        pytest.param(2, [], [], WHOLE, 2, id="nothing since the start"),
+        pytest.param(2, [3, 4], [], WHOLE, 4, id="after the newest entry read"),
+        pytest.param(2, [3], [4, 5], WHOLE, 5, id="after the newest event shown live"),
         pytest.param(2, [], [3, 6], WHOLE, 3, id="a replica that took over lacks the newest event"),
         pytest.param(2, [3, 6], [], WHOLE, 3, id="it lacks the newest entry, and its clock is behind"),
         pytest.param(2, [], [6, 7], WHOLE, 2, id="it lacks all that was shown live"),
         pytest.param(6, [], [7], WHOLE, 5, id="it lacks all that was shown"),
-        pytest.param(2, [], [3, 99], WHOLE, 3, id="an id that somebody made up counts for nothing"),
+        pytest.param(2, [], [3, 99], WHOLE, 3, id="a forged id counts for nothing"),
         pytest.param(0, [], [], WHOLE, 0, id="the journal was empty at the start"),
         pytest.param(3, [], [], TRIMMED, 3, id="trimmed as far as was shown"),
         pytest.param(2, [], [4], TRIMMED, 4, id="trimmed, but not past what was shown live"),
@@ -54,7 +54,7 @@ EMPTY = CannedJournal([])
         pytest.param(0, [], [], EMPTY, 0, id="still empty"),
     ],
 )
-def test_where_to_go_on(
+def test_where_to_resume(
     caught_up: int, read: list[int], shown_live: list[int], journal: Journal, found: int | None
 ) -> None:
     point = ResumePoint(at(caught_up))
@@ -70,7 +70,7 @@ def test_what_the_journal_has_shown_is_not_shown_again() -> None:
     assert [point.add_live(at(id_)) for id_ in (4, 5, 6)] == [False, False, True]
 
 
-def test_made_up_ids_are_not_kept_for_ever() -> None:
+def test_forged_ids_are_dropped_eventually() -> None:
     point = ResumePoint(at(2))
     point.advance(at(3))
     for number in range(REMEMBERED_IDS):

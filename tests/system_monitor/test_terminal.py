@@ -31,7 +31,7 @@ def test_summary(channels: list[str], summary: str) -> None:
     assert errors.getvalue() == f"system-monitor: {summary}\n"
 
 
-def test_a_malformed_message_is_no_line_of_json() -> None:
+def test_a_malformed_message_is_not_printed_as_json() -> None:
     for as_json, written in [(True, ("", "malformed message on pass-: not JSON\n")), (False, None)]:
         output, errors = io.StringIO(), io.StringIO()
         Terminal(Renderer(PLAIN), as_json, output, errors).show_malformed("pass-", "not JSON")

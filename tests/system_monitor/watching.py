@@ -49,7 +49,7 @@ def deny(redis: Redis, card: str, id_: str = "*") -> str:
 
 
 class Ended(Exception):  # noqa: N818  # no error
-    """Ends a monitor, which would go on for ever."""
+    """Ends a monitor, which would never return."""
 
 
 class BreakingJournal(Journal):
@@ -66,7 +66,7 @@ class BreakingJournal(Journal):
 
 
 class ScriptedSource(RedisSource):
-    """The journal of a real server, and subscriptions on which arrives what the test has planned; all is traced."""
+    """The journal of a real server, and subscriptions with the messages that the test has planned; both are traced."""
 
     def __init__(self, settings: Settings, clock: FakeClock) -> None:
         super().__init__(settings)
