@@ -17,7 +17,7 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 
 
 class UsageError(ValueError):
-    """A line that is no command; the message says what to type."""
+    """A line that is not a command; the message says what to type."""
 
 
 class Command(NamedTuple):
@@ -49,7 +49,7 @@ class CommandLine:
             "hold": Command("hold BUTTON", "press a button and keep it down", self._hold),
             "release": Command("release BUTTON", "release it", self._release),
             "cards": Command("cards", "list the cards and what Redis holds for them", self._cards),
-            "later": Command("later 2h", "let time pass for Redis (s, m or h)", self._later),
+            "later": Command("later 2h", "advance the time for Redis (s, m or h)", self._later),
             "unplug": Command("unplug DEVICE", "disconnect its card reader", self._unplug),
             "plug": Command("plug DEVICE", "connect it again", self._plug),
             "cut": Command("cut DEVICE", "cut its network, or the monitor's", self._cut),
@@ -73,7 +73,7 @@ class CommandLine:
         """Run a line; an empty one and a comment, which begins with #, do nothing.
 
         Raises:
-            UsageError: the line is no command.
+            UsageError: the line is not a command.
             NotPossibleError: it cannot be done now.
             ExpectationError: something expected did not happen.
             EOFError: it was the last line.
@@ -84,7 +84,7 @@ class CommandLine:
         word, *arguments = words
         command = self.commands.get(word)
         if not command:
-            raise UsageError(f"no command {word!r}: try help")
+            raise UsageError(f"unknown command {word!r}: try help")
         try:
             inspect.signature(command.run).bind(*arguments)
         except TypeError as error:
@@ -226,7 +226,7 @@ def _seconds(text: str) -> float:
 
 def _one_of(known: Iterable[str], kind: str, name: str) -> str:
     if name not in known:
-        raise UsageError(f"no {kind} {name!r}: there is {_either(known)}")
+        raise UsageError(f"unknown {kind} {name!r}: expected {_either(known)}")
     return name
 
 

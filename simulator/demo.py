@@ -1,4 +1,4 @@
-"""The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, and you are the rider."""
+"""The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, with you as the rider."""
 
 import argparse
 import re
@@ -89,7 +89,7 @@ def main() -> None:
 
 
 def _end(*_: object) -> None:
-    """End the demo; a second signal does not break off what ends its programs."""
+    """End the demo; further signals are ignored while it stops its programs."""
     for name in _ENDING:
         signal.signal(name, signal.SIG_IGN)
     raise KeyboardInterrupt
@@ -153,14 +153,14 @@ def _run_script(lines: Iterable[str], commands: CommandLine, printer: Printer) -
 def _wait_for_signal() -> None:
     """Wait until a signal raises `KeyboardInterrupt`.
 
-    In short sleeps: a signal that the kernel gives to another thread does not wake this one from `signal.pause`.
+    In short sleeps: a signal that the kernel delivers to another thread does not wake this one from `signal.pause`.
     """
     while True:
         time.sleep(SIGNAL_CHECK_S)
 
 
 def _prompt(commands: CommandLine, printer: Printer) -> None:
-    """Run what a person types until there is no more."""
+    """Run what is typed until the input ends."""
     session: PromptSession[str] = PromptSession("> ", completer=WordCompleter(list(commands.completions())))
     with patch_stdout(raw=True):
         printer.print(WELCOME)

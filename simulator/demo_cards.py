@@ -40,7 +40,7 @@ def serial_number(card: str) -> str | None:
 
 
 def read_passes(server: Server) -> dict[str, StoredPass] | None:
-    """Return the passes of the cards that have one; None if Redis does not run."""
+    """Return the passes of the cards that have one; None if Redis is not running."""
     numbers = {card: number for card in CARDS if (number := serial_number(card))}
     try:
         with server.client() as redis, redis.pipeline() as pipeline:
@@ -64,5 +64,5 @@ def describe(server: Server, card: str) -> str:
         return "a new number at every tap"
     passes = read_passes(server)
     if passes is None:
-        return f"{number}  (Redis does not run)"
+        return f"{number}  (Redis is not running)"
     return f"{number}  {passes.get(card, 'no pass')}"

@@ -33,7 +33,7 @@ class OutputKind(StrEnum):
 
 @dataclass(frozen=True)
 class Output:
-    """Something that can be seen or heard of a device or of the monitor.
+    """Something that a device or the monitor shows, plays or prints.
 
     Args:
         source: the device's name, or `monitor`.
@@ -91,9 +91,9 @@ class Device:
     """A gate or a terminal: its program on a virtual Pi.
 
     Args:
-        name: what it is called, also in its events.
+        name: its name, also in its events.
         module: its program, `entry_gate` or `sales_terminal`.
-        redis_port: where it finds Redis.
+        redis_port: the port at which it connects to Redis.
         report: called with everything that it does, from several threads.
     """
 

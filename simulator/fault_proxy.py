@@ -30,9 +30,9 @@ class Cut:
     A request is taken to be one chunk: redis-py sends each command, and each pipeline, at once.
 
     Args:
-        marker: the request that is meant is the first that has this in it.
+        marker: the connection breaks at the first request that contains this.
         direction: whether it breaks within the request or within the reply.
-        after: how many of its bytes are let through.
+        after: how many of its bytes pass.
         reset: break with an RST rather than with a FIN.
         times: how many connections that carry such a request break, one after the other.
     """
@@ -46,7 +46,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What went through at once, and when it left the program or reached it, by `time.monotonic()`."""
+    """Bytes that passed in one piece, and when they left or reached the program, by `time.monotonic()`."""
 
     direction: Direction
     data: bytes
@@ -54,11 +54,11 @@ class Chunk:
 
 
 class FaultProxy:
-    """Listens on a port of its own and passes everything on to the server, unless a fault is set. Thread-safe."""
+    """Listens on a port of its own and forwards everything to the server, unless a fault is set. Thread-safe."""
 
     def __init__(self, server_port: int) -> None:
         self.listener: Callable[[Chunk], None] | None = None
-        """Called with all that goes through; it must not block."""
+        """Called with every chunk; it must not block."""
         self.delay_s = 0.0
         """How long each chunk takes in each direction."""
         self.bytes_per_s: float | None = None
@@ -85,7 +85,7 @@ class FaultProxy:
     # ------------------------------------------------------------------ faults
 
     def cut(self, cut: Cut) -> None:
-        """Break the next connections that carry the request that is meant, in place of any that were to break."""
+        """Break the next connections that carry a matching request; this replaces the cut before."""
         self._cut = cut
 
     def clear_cut(self) -> None:
@@ -93,11 +93,11 @@ class FaultProxy:
         self._cut = None
 
     def black_hole(self) -> None:
-        """Pass nothing on: connections stay, and new ones are accepted."""
+        """Forward nothing: connections stay open, and new ones are accepted."""
         self._thread.run(self._set_passing(False))
 
     def pass_on(self) -> None:
-        """End the black hole; what was held back is passed on."""
+        """End the black hole; what was held back is forwarded."""
         self._thread.run(self._set_passing(True))
 
     def reset(self) -> None:
@@ -148,7 +148,7 @@ class FaultProxy:
                 self._writers -= {to_client, to_server}
 
     def take_cut(self, request: bytes) -> Cut | None:
-        """Return the cut that is meant for this request."""
+        """Return the cut that matches this request."""
         cut = self._cut
         if cut is None or cut.marker not in request:
             return None
@@ -172,7 +172,7 @@ class FaultProxy:
 
 
 class _Connection:
-    """One connection and its other half, to the server."""
+    """A connection to the proxy, and the one from there to the server."""
 
     def __init__(self, proxy: FaultProxy, to_server: asyncio.StreamWriter, to_client: asyncio.StreamWriter) -> None:
         self._proxy = proxy
@@ -181,7 +181,7 @@ class _Connection:
         self._is_replica = False
 
     async def carry(self, reader: asyncio.StreamReader, direction: Direction) -> None:
-        """Carry one direction until an end closes or the cut comes."""
+        """Forward one direction until either end closes or the cut is due."""
         writer = self._writers[direction]
         try:
             while chunk := await reader.read(_CHUNK):

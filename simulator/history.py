@@ -1,4 +1,4 @@
-"""What has happened in the system since the last command, for those who expect something of it."""
+"""What has happened in the system since the last command, for expectations to be checked against."""
 
 import re
 import threading
@@ -18,7 +18,7 @@ class ExpectationError(AssertionError):
 
 
 class History:
-    """What each source has done; what an expectation has met is removed. Any thread may use it."""
+    """What each source has done; what has met an expectation is removed. Any thread may use it."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

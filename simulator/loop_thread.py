@@ -22,7 +22,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(_DEADLINE_S)
 
     def close(self) -> None:
-        """Cancel what still runs, and close the loop: one that is left open complains when the interpreter ends."""
+        """Cancel what still runs, and close the loop: an open one causes a warning when the interpreter exits."""
         self.run(self._cancel_tasks())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(_DEADLINE_S)

@@ -60,14 +60,14 @@ class Server:
         configuration: Path | None = None,
         authority: Path | None = None,
     ) -> None:
-        """Choose a port; nothing runs yet.
+        """Choose a port; nothing is started yet.
 
         Args:
             program: the server's binary.
             folder: an existing folder for its data.
             options: more of its options, such as `--appendonly yes`.
             configuration: a configuration file, over which the options, the port and the folder take precedence.
-            authority: a file of CA certificates: the server talks TLS, with a certificate that one of them signed.
+            authority: a file of CA certificates: the server uses TLS, with a certificate that one of them signed.
         """
         self.port = free_port()
         self.authority = authority
@@ -136,7 +136,7 @@ class Server:
             self._process = None
 
     def suspend(self) -> None:
-        """Suspend the process: connections stay, nothing is answered."""
+        """Suspend the process: connections stay open, nothing is answered."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -159,7 +159,7 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a free port, below the range that a system uses for the ports of clients."""
+    """Return a free port, below the range of ephemeral ports."""
     while True:
         port = random.randrange(*_SERVER_PORTS)
         with suppress(OSError), socket.socket() as listener:

@@ -19,7 +19,7 @@ GATES = ("gate", "gate2")
 MONITOR = "monitor"
 BUTTONS = {"single": wiring.RED.bcm, "ten": wiring.YELLOW.bcm, "two": wiring.GREEN.bcm}
 SURVIVING_RESTARTS = ("--appendonly", "yes", "--appendfsync", "no")  # of the server, not of the machine
-HOLD_S = 0.5  # as a hand holds a card to a reader
+HOLD_S = 0.5  # a rider's tap
 REST_S = 0.5  # longer than the 300 ms that end a presentation
 PRESS_S = 0.15
 
@@ -73,35 +73,35 @@ class System:
         """Lay cards on a reader, all at the same time.
 
         Raises:
-            NotPossibleError: one of them lies somewhere already.
+            NotPossibleError: one of them is on a reader already.
         """
         with self._lock:
             for card in cards:
                 if card in self._places:
-                    raise NotPossibleError(f"card {card} lies on the {self._places[card]}: lift it first")
+                    raise NotPossibleError(f"card {card} is on the reader of {self._places[card]}: lift it first")
                 if any(CARDS[other] == CARDS[card] for other in (*self.cards_on(device), *cards) if other != card):
-                    raise NotPossibleError("card 1 and its copy answer as one: lay them on two readers")
+                    raise NotPossibleError("card 1 and its copy have the same UID: lay them on two readers")
             self._places |= dict.fromkeys(cards, device)
             self.devices[device].pi.lay(*(CARDS[card] for card in cards))
 
     def lift(self, card: str) -> None:
-        """Take a card away from where it lies.
+        """Take a card off its reader.
 
         Raises:
-            NotPossibleError: it lies nowhere.
+            NotPossibleError: it is on no reader.
         """
         with self._lock:
             if card not in self._places:
-                raise NotPossibleError(f"card {card} lies on no reader")
+                raise NotPossibleError(f"card {card} is on no reader")
             self.devices[self._places.pop(card)].pi.lift(CARDS[card])
 
     def cards_on(self, device: str) -> list[str]:
-        """Return the cards that lie on a device's reader."""
+        """Return the cards on a device's reader."""
         with self._lock:
             return [card for card, place in self._places.items() if place == device]
 
     def tap(self, device: str, card: str) -> None:
-        """Hold a card to a reader and take it away for long enough to end the presentation."""
+        """Hold a card to a reader, and wait until the presentation has ended."""
         self.lay(device, card)
         time.sleep(HOLD_S)
         self.lift(card)
@@ -136,13 +136,13 @@ class System:
             return {name: name not in self._cut for name in self._cables}
 
     def cut_network(self, name: str) -> None:
-        """Cut the network of a device or of the monitor: nothing arrives any more, and no error says so."""
+        """Cut the network of a device or of the monitor: nothing arrives, and no error is reported."""
         with self._lock:
             self._cut.add(name)
             self._cables[name].black_hole()
 
     def restore_network(self, name: str) -> None:
-        """Let what was held back, and all that follows, arrive again."""
+        """Restore the network; what was held back arrives, too."""
         with self._lock:
             self._cut.discard(name)
             self._cables[name].pass_on()
@@ -169,7 +169,7 @@ class System:
         return device
 
     def _connect(self, name: str) -> int:
-        """Return the port at which the program of this name finds Redis: that of a network of its own."""
+        """Return the port of Redis for the program of this name, on a network of its own."""
         self._cables[name] = self._cleanup.enter_context(FaultProxy(self.server.port))
         return self._cables[name].port
 
@@ -177,7 +177,7 @@ class System:
         """Stop Redis.
 
         Raises:
-            NotPossibleError: it does not run.
+            NotPossibleError: it is stopped already.
         """
         with self._lock:
             if not self.server.is_running:
@@ -188,7 +188,7 @@ class System:
         """Start Redis again.
 
         Raises:
-            NotPossibleError: it runs.
+            NotPossibleError: it is running already.
             ServerError: it does not start.
         """
         with self._lock:
@@ -197,10 +197,10 @@ class System:
             self.server.start()
 
     def advance_time(self, seconds: int) -> None:
-        """Let time pass for Redis: what would have expired meanwhile is gone.
+        """Advance the time for Redis: what would have expired is deleted.
 
         Raises:
-            NotPossibleError: Redis does not run.
+            NotPossibleError: Redis is not running.
         """
         try:
             with self.server.client() as redis:
@@ -209,4 +209,4 @@ class System:
                     if left_ms >= 0:
                         redis.pexpire(key, left_ms - seconds * 1000)  # one that is not positive deletes the key
         except RedisError as error:
-            raise NotPossibleError("Redis does not run") from error
+            raise NotPossibleError("Redis is not running") from error

@@ -1,4 +1,4 @@
-"""A clock that stands still until somebody sleeps."""
+"""A clock that advances only during a sleep."""
 
 from collections.abc import Callable
 
@@ -6,9 +6,9 @@ from common.clock import Clock
 
 
 class FakeClock(Clock):
-    """A clock on which a sleep takes no time: what was planned for that while happens, each at its moment.
+    """A clock on which a sleep takes no time: planned actions that are due in that time are called.
 
-    A test plans what hands do, and the end (an exception raised by a plan ends the program's loop)::
+    A test plans what a rider does, and the end (an exception raised by a plan ends the program's loop)::
 
         clock.at(0.5, lambda: board.reader.place([CARD]))
         clock.at(9.0, stop)

@@ -18,18 +18,18 @@ from tests.rider import CARD
 _Outcome = TypeVar("_Outcome")
 
 
-class Over(Exception):  # noqa: N818  # an end, not a fault
+class TimeIsUp(Exception):  # noqa: N818  # an end, not a fault
     """The time of a test is over."""
 
 
 def run(program: Callable[[], None], clock: FakeClock, until: float) -> None:
-    """Run a program that loops for ever until a time of the clock."""
+    """Run a program's endless loop until this time on the clock."""
 
     def end() -> None:
-        raise Over
+        raise TimeIsUp
 
     clock.at(until, end)
-    with suppress(Over):
+    with suppress(TimeIsUp):
         program()
 
 
@@ -39,13 +39,13 @@ def tenths(seconds: float) -> float:
 
 
 def shown(board: Board) -> list[tuple[float, set[int]]]:
-    """What the lamps showed, each from its tenth of a second on; what lasted no time at all is left out."""
+    """What the lamps showed, each from its tenth of a second on; what lasted no time is left out."""
     later = [at for at, _ in board.trace[1:]] + [float("inf")]
     return [(tenths(at), set(lit)) for (at, lit), end in zip(board.trace, later, strict=True) if at < end]
 
 
 class Rider:
-    """A rider's hands, which act at planned times."""
+    """A rider, who acts at planned times."""
 
     def __init__(self, board: Board, clock: FakeClock) -> None:
         self._board = board
@@ -64,7 +64,7 @@ class Rider:
         self._plan(at, lambda: self._cards.remove(card))
 
     def press(self, at: float, *buttons: int, hold_s: float = 0.2) -> None:
-        """Press buttons at the same moment and let go of them."""
+        """Press buttons at the same moment and release them."""
         self._plan(at, lambda: self._buttons.extend(buttons))
         for button in buttons:
             self._plan(at + hold_s, lambda button=button: self._buttons.remove(button))  # type: ignore[misc]
@@ -79,7 +79,7 @@ class Rider:
 
 
 class RecordingSpeaker(Speaker):
-    """A speaker without a player, which keeps what it was told, and what the lamps showed at that time."""
+    """A speaker without a player, which records its calls, and the lit lamps at that time."""
 
     def __init__(self, board: Board, clock: FakeClock) -> None:
         self._board = board
@@ -101,7 +101,7 @@ class RecordingSpeaker(Speaker):
 
 
 class RecordingServiceManager(ServiceManager):
-    """A service manager that keeps what it is told, and from when on: the problem, and whether the program is alive."""
+    """A service manager that records changes and their time: the problem, and whether the program is alive."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock

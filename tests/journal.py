@@ -1,4 +1,4 @@
-"""The journal in types that a test can work with: redis-py's allow for bytes, and for no answer at all."""
+"""The journal with precise types: redis-py's include bytes and None."""
 
 import json
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from common.keys import JOURNAL
 
 
 class Entry(NamedTuple):
-    """An entry, whose payload is the text that was published, too."""
+    """An entry; its payload is what was published, without the id."""
 
     id: str
     channel: str

@@ -18,10 +18,10 @@ _Value = TypeVar("_Value")
 
 
 def wait_for(probe: Callable[[], _Value | None], seconds: float = DEADLINE_S) -> _Value:
-    """Call the probe until it returns something true, and return that.
+    """Call the probe until it returns a true value, and return that.
 
     Raises:
-        TimeoutError: it did not within so many seconds.
+        TimeoutError: it did not in time.
     """
     end = time.monotonic() + seconds
     while not (value := probe()):
@@ -44,7 +44,7 @@ def processes_with(mark: str) -> list[str]:
 
 
 class Program:
-    """A program in a process of its own, whose output is read as it comes."""
+    """A program in a process of its own, whose output is read as it arrives."""
 
     def __init__(
         self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path = REPOSITORY
@@ -89,7 +89,7 @@ class Program:
         return self._wait_for(self.errors, text, seconds)
 
     def wait_for_more_errors(self, text: str, than: int) -> None:
-        """Wait until more than so many lines hold the text."""
+        """Wait until more than that many lines contain the text."""
         wait_for(lambda: sum(text in line for line in list(self.errors)) > than)
 
     def _wait_for(self, lines: list[str], text: str, seconds: float) -> str:

@@ -41,20 +41,20 @@ def expect_sound(pi: VirtualPi, name: str, seconds: float = DEADLINE_S) -> Itera
 
 
 def tap(pi: VirtualPi, sound: str, card: AnyCard = CARD) -> None:
-    """Hold a card to the reader until the sound begins, and take it away for long enough."""
+    """Hold a card to the reader until the sound begins; then wait until the presentation has ended."""
     with expect_sound(pi, sound):
         pi.lay(card)
     lift(pi, card)
 
 
 def lift(pi: VirtualPi, card: AnyCard = CARD) -> None:
-    """Take a card away for as long as it takes to end its presentation."""
+    """Take a card away and wait until its presentation has ended."""
     pi.lift(card)
     rest(pi)
 
 
 def rest(pi: VirtualPi) -> None:
-    """Let the time pass after which the reader can tell that a card is away, or still there."""
+    """Wait for as long as the reader takes to notice that a card is away."""
     wait_for_polls(pi)
     time.sleep(PRESENTATION_END_S)
     wait_for_polls(pi)

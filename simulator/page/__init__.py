@@ -1,8 +1,8 @@
 """The demo in a browser: one page, and the server that shows it the system and takes its commands.
 
-Over the WebSocket at `/system` the server sends JSON objects, told apart by their `kind`:
+Over the WebSocket at `/system` the server sends JSON objects, each with its `kind`:
 
-- `state`: the devices, the cards and what Redis holds, whole, whenever any of it has changed (`server.Page._state`);
+- `state`: the devices, the cards and what Redis holds, whenever any of it has changed (`state.state_of`);
 - `lines`: further lines of the monitor, with its colours as ECMA-48 SGR sequences;
 - `error`: why a command could not be run.
 

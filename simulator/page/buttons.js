@@ -23,7 +23,7 @@ export function makePressable(element) {
     isDown = false;
     upAt = performance.now();
     const missing = downAt + PRESS_MS - upAt;
-    if (missing > 0) await wait(missing); // a click may be shorter than any finger's press
+    if (missing > 0) await wait(missing); // a click may be shorter than a real press
     if (!isDown) send(`release ${name}`);
   };
   const isPress = ({ key }) => key === "Enter" || key === " ";
@@ -34,7 +34,7 @@ export function makePressable(element) {
   });
   element.addEventListener("keydown", (event) => {
     if (!isPress(event)) return;
-    event.preventDefault(); // no click of its own
+    event.preventDefault(); // no click event besides
     press();
   });
   element.addEventListener("keyup", (event) => {
@@ -51,7 +51,7 @@ export function makePressable(element) {
     element.addEventListener(kind, release);
   }
   for (const kind of ["blur", "pagehide"]) window.addEventListener(kind, release);
-  element.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch is none
+  element.addEventListener("contextmenu", (event) => event.preventDefault()); // no menu after a long touch
 }
 
 export function makeSwitches(within) {

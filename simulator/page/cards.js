@@ -3,7 +3,7 @@
 import { lyingOn, titleOf } from "./devices.js";
 import { animate, clock, find, fromTemplate, write } from "./dom.js";
 import { makeDraggable } from "./drag.js";
-import { picked } from "./hands.js";
+import { picked } from "./actions.js";
 import { placeOf } from "./state.js";
 
 const BRAND = "Transit Pass";
@@ -22,8 +22,8 @@ const shown = new Map(); // by name: a card's element and its place in the rack
 
 export function showCards({ rack, redis, devices }) {
   for (const card of rack) showCard(card, redis);
-  shown.get("copy").slot.hidden = devices.length < 3; // one gate has no use for it
-  document.body.classList.toggle("has-card-in-hand", picked !== null || find(".dragged") !== null);
+  shown.get("copy").slot.hidden = devices.length < 3; // for use with a second gate only
+  document.body.classList.toggle("has-picked-card", picked !== null || find(".dragged") !== null);
 }
 
 function showCard({ name, number, bytes }, redis) {
@@ -72,7 +72,7 @@ function passIn(held) {
   }
 }
 
-/** Bring a card to where it belongs, and let it be seen on its way. */
+/** Move a card to its place, with an animation. */
 function move(element, parent) {
   if (element.parentElement === parent && !element.style.transform) return;
   const hasFocus = document.activeElement === element;

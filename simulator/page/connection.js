@@ -1,4 +1,4 @@
-/* The WebSocket to the demo, which comes back by itself (messages: see __init__.py). */
+/* The WebSocket to the demo, which reconnects by itself (messages: see __init__.py). */
 
 const RECONNECT_MS = 1000;
 let socket;

@@ -2,11 +2,11 @@
 
 import { makePressable, makeSwitches, showSwitch } from "./buttons.js";
 import { animate, find, fromTemplate, make, write } from "./dom.js";
-import { clickReader, clickTap } from "./hands.js";
+import { clickReader, clickTap } from "./actions.js";
 import { Speaker } from "./sound.js";
 import { refresh } from "./state.js";
 
-const FLASH_MS = 700; // longer than a flashing lamp stays as it is
+const FLASH_MS = 700; // longer than half a flash
 const GATE_INVITATION = "Tap a card with a pass to go in.";
 const DEVICES = {
   terminal: { title: "Sales terminal", invitation: "Tap a card to buy a pass." },
@@ -72,7 +72,7 @@ function showDevice(panel, device) {
   find(".log", element).replaceChildren(...device.log.slice(-2).map((line) => make("li", line)));
 }
 
-/** Show the lamps, and put them into words. A lamp that flashes is known by its going out and coming on again. */
+/** Show the lamps, and put them into words. Red that goes off and on again is flashing. */
 function showLight(panel, lit) {
   const now = performance.now();
   const lamps = lit.join(" ");

@@ -15,7 +15,7 @@ export function make(tag, text, className = "") {
   return Object.assign(document.createElement(tag), { textContent: text, className });
 }
 
-/** Write a text, but only if it is another one: live regions speak at every write. */
+/** Write a text, but only if it has changed: screen readers announce every write to a live region. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,6 +1,6 @@
 /* Cards that follow the pointer. */
 
-import { clickCard, isBusy, lay, lift, pick } from "./hands.js";
+import { clickCard, isBusy, lay, lift, pick } from "./actions.js";
 import { placeOf, refresh } from "./state.js";
 
 const DRAG_PX = 6;
@@ -40,7 +40,7 @@ export function makeDraggable(element, card) {
     if (now) lay(now, card);
     over = now;
   });
-  // a quick drag is no fling either: a browser takes the tap that follows a fling for its stop
+  // no fling after a quick drag: a browser would take the next tap only to stop the fling
   element.addEventListener("touchmove", (event) => event.preventDefault(), { passive: false });
   element.addEventListener("pointerup", finish);
   element.addEventListener("pointercancel", () => {

@@ -1,4 +1,4 @@
-/* The page: it shows what the demo reports, and sends it what the user's hands do. */
+/* The page: it shows what the demo reports, and sends it what the user does. */
 
 import { clearLines, showBackstage, showLines } from "./backstage.js";
 import { makeSwitches } from "./buttons.js";
@@ -6,7 +6,7 @@ import { showCards } from "./cards.js";
 import { connect, send } from "./connection.js";
 import { showDevices } from "./devices.js";
 import { find, toast, write } from "./dom.js";
-import { pick, race } from "./hands.js";
+import { pick, race } from "./actions.js";
 import { addView, report, revert } from "./state.js";
 import { showSoundButton, silence, toggleSound } from "./sound.js";
 

@@ -31,7 +31,7 @@ FILES = ("page.css", "icon.svg", *sorted(path.name for path in _FOLDER.glob("*.j
 COMMANDS = frozenset(
     {"lay", "lift", "hold", "release", "unplug", "plug", "cut", "restore", "stop", "start", "later", "add"}
 )
-"""What a page may send: the commands that take no time of their own."""
+"""What a page may send: the commands that do not block."""
 
 
 class PageError(RuntimeError):
@@ -72,7 +72,7 @@ class Page:
 
     @property
     def address(self) -> str:
-        """What to type into a browser."""
+        """The page's URL."""
         return f"http://{HOST}:{self.port}/"
 
     def show(self, system: System) -> None:
@@ -80,7 +80,7 @@ class Page:
         self._system = system
 
     def report(self, output: Output) -> None:
-        """Keep the monitor's lines and the devices' logs; all else is read from the system when it is needed."""
+        """Keep the monitor's lines and the devices' logs; all else is read from the system when needed."""
         if output.kind in {OutputKind.EVENT, OutputKind.LOG}:
             self._thread.loop.call_soon_threadsafe(self._keep, output)
 
@@ -127,7 +127,7 @@ class Page:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  # aiohttp's type
-        """Refuse the scripts of other sites, including those that have this address under their own name."""
+        """Refuse the scripts of other sites, including those that use DNS rebinding."""
         hosts = {f"{name}:{self.port}" for name in (HOST, "localhost")}
         origins = {f"http://{host}" for host in hosts}
         if request.host not in hosts or request.headers.get("Origin", f"http://{request.host}") not in origins:
@@ -170,10 +170,10 @@ class Page:
                 await asyncio.sleep(STATE_INTERVAL_S)
 
     async def _answer(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
-        complaint = await asyncio.to_thread(_run, system, line)
-        if complaint:
+        error = await asyncio.to_thread(_run, system, line)
+        if error:
             with suppress(ConnectionError):
-                await socket.send_json({"kind": "error", "text": complaint})
+                await socket.send_json({"kind": "error", "text": error})
 
 
 def _run(system: System, line: str) -> str | None:

@@ -1,8 +1,8 @@
-/* What the devices' loudspeakers play, to be heard and to be read. */
+/* What the devices' loudspeakers play, as sound and as captions. */
 
 import { find, write } from "./dom.js";
 
-const TAIL_S = 0.4; // a clip that is so near its end has not been cut short
+const TAIL_S = 0.4; // a clip this near its end has not been cut short
 
 const captions = await (await fetch("/audio/prompts.json")).json();
 const players = [];
@@ -14,7 +14,7 @@ for (const clip of Object.keys(captions)) fetch(`/audio/${clip}.mp3`).catch(() =
 export class Speaker {
   #element;
   #audio = new Audio();
-  #key; // of the sound that is shown; not defined before the first
+  #key; // of the sound that is shown; undefined before the first
 
   constructor(element, invitation) {
     this.#element = element;
@@ -22,7 +22,7 @@ export class Speaker {
     players.push(this.#audio);
   }
 
-  /** Show a sound, or null, and return whether it has begun since the last look. */
+  /** Show a sound, or null, and return whether it has begun since the last call. */
   show(sound) {
     const key = sound && `${sound.clip} ${sound.at}`;
     if (key === this.#key) return false;
@@ -31,7 +31,7 @@ export class Speaker {
     this.#write(sound);
     const isAtEnd = this.#audio.duration - this.#audio.currentTime < TAIL_S;
     if (sound || !isAtEnd) this.#audio.pause();
-    if (!sound || isFirst) return false; // what was playing before the page came is not played again
+    if (!sound || isFirst) return false; // what began before the page was loaded is not played
     if (isOn) {
       this.#audio.src = `/audio/${sound.clip}.mp3`;
       this.#audio.play().catch(() => {}); // a browser plays nothing before the first click; a prompt may be cut short

@@ -1,21 +1,21 @@
-/* What the page shows: the server's last state, and what the user has done since, ahead of its answer. */
+/* What the page shows: the server's last state, and what the user has done since. */
 
 export let state = null;
 let reported = null;
 const views = [];
 
-/** Have a view called with the state, now and then: at every change. */
+/** Have a view called with the state at every change. */
 export function addView(view) {
   views.push(view);
 }
 
-/** Take over a state from the server. */
+/** Show a new state from the server. */
 export function report(message) {
   reported = message;
   revert();
 }
 
-/** Take back what was shown ahead of the server. */
+/** Drop what the server has not confirmed. */
 export function revert() {
   state = structuredClone(reported);
   refresh();

@@ -1,4 +1,4 @@
-"""The state of the system, as the page is to show it."""
+"""The state of the system, as the page shows it."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -19,7 +19,7 @@ def state_of(
     Args:
         system: what is shown.
         logs: the last lines of each device's log.
-        passes: what Redis holds, by card; None if it does not run.
+        passes: what Redis holds, by card; None if it is not running.
     """
     cables = system.cables
     return {

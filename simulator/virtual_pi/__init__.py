@@ -1,4 +1,4 @@
-"""A virtual Raspberry Pi: what a device's program meets at the hardware boundary, and nothing above it.
+"""A virtual Raspberry Pi: the hardware as a device's program sees it, and nothing above.
 
 Two sides meet at a Unix socket. The *station* is the physical side: it owns what lasts longer than a process::
 
@@ -6,13 +6,13 @@ Two sides meet at a Unix socket. The *station* is the physical side: it owns wha
        (test, demo)   ◀── lamps, sounds ───────────    └ chip.Mfrc522 ◀── spidev   (stand_ins/)
                       ◀── sounds ──────────────────    bin/mpg123, a process of its own
 
-The *board* lives in the program's own process, because one look for a card is dozens of register accesses:
+The *board* lives in the program's own process, because one poll for a card is dozens of register accesses:
 pins, an MFRC522 at register level (`chip`, `registers`, `timer`) and the ISO/IEC 14443-3 type A cards in its
 field (`cards`, `picc`, `frames`). The program reaches it through stand-ins for `RPi.GPIO` and `spidev`, found on
 PYTHONPATH, and through `mpg123`, found on PATH; `environment` sets both.
 
 Environment variables, all optional:
-    VIRTUAL_PI_SOCKET: the station's Unix socket; without it the board stands alone, its field empty.
+    VIRTUAL_PI_SOCKET: the station's Unix socket; without it the board works alone, with an empty field.
     VIRTUAL_PI_SPI_MICROSECONDS: the least time that one SPI transfer takes, by default 0.
     VIRTUAL_PI_RESET_PIN: the GPIO that the reader's RST is wired to, by default 25.
     VIRTUAL_PI_PYTHON: the interpreter that runs `mpg123`, by default python3.

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's board: its pins, the reader wired to it, and the line to the physical world around it."""
+"""The Raspberry Pi's board: its pins, the reader wired to it, and the connection to the station."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ from simulator.virtual_pi.chip import Mfrc522
 
 RESET_PIN = 25
 PINS = range(28)  # BCM numbers on the 40-pin header
-_SLEEP_OVERHEAD_S = 100e-6  # how late a sleep may end; what is left is waited out
+_SLEEP_OVERHEAD_S = 100e-6  # how late a sleep may end; the rest is a busy wait
 
 
 class Pull(Enum):
@@ -28,14 +28,14 @@ class Pull(Enum):
 
 
 class Board:
-    """Pins by their BCM number, and an MFRC522 on SPI bus 0, device 0, its NRSTPD on GPIO 25 or where it was put.
+    """Pins by their BCM number, and an MFRC522 on SPI bus 0, device 0, its NRSTPD on GPIO 25 or `reset_pin`.
 
     A pressed button connects its pin to ground. The module pulls NRSTPD up where the Pi does not drive it.
     """
 
     def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0, reset_pin: int = RESET_PIN) -> None:
-        """Connect to the station at this Unix socket and take over the physical state around it."""
-        self.clock = Clock()  # a test may put another in its place
+        """Connect to the station at this Unix socket and adopt its state."""
+        self.clock = Clock()  # a test may replace it
         self.reader = Mfrc522(self._now)
         self._spi_transfer_s = spi_transfer_s
         self._reset_pin = reset_pin
@@ -64,7 +64,7 @@ class Board:
         return miso
 
     def is_output(self, pin: int) -> bool:
-        """Tell whether the Pi drives this pin."""
+        """Return whether the Pi drives this pin."""
         return pin in self._outputs
 
     @property
@@ -73,7 +73,7 @@ class Board:
         return frozenset(pin for pin, level in self._outputs.items() if level and pin != self._reset_pin)
 
     def level(self, pin: int) -> bool:
-        """Return the level of a pin, whoever drives it; one that nothing drives reads low."""
+        """Return the level of a pin; one that nothing drives reads low."""
         driven = self._outputs.get(pin)
         if driven is not None:
             return driven
@@ -116,16 +116,16 @@ class Board:
         lines = self._socket.makefile("r", encoding="utf-8")
         state = json.loads(lines.readline())
         self._outputs = dict.fromkeys(state["lit"], True)  # the program before may have been killed
-        self._obey(state)
+        self._handle(state)
         threading.Thread(target=self._listen, args=(lines,), name="virtual Pi", daemon=True).start()
 
     def _listen(self, lines: Iterable[str]) -> None:
         with contextlib.suppress(OSError, ValueError):
             for line in lines:
-                self._obey(json.loads(line))
+                self._handle(json.loads(line))
 
-    def _obey(self, message: dict[str, Any]) -> None:
-        """Take over the physical state, or answer a request for the number of SPI transfers."""
+    def _handle(self, message: dict[str, Any]) -> None:
+        """Adopt the station's state, or answer a request for the number of SPI transfers."""
         if "cards" in message:
             self.hold_down(message["pressed"])
             if message["floating_miso"] is None:
@@ -139,13 +139,13 @@ class Board:
     def _report(self, kind: str, what: int) -> None:
         line = json.dumps({"kind": kind, "what": what, "at": self.clock.now()}) + "\n"
         if self._socket:
-            with contextlib.suppress(OSError):  # nobody looks or listens any more
+            with contextlib.suppress(OSError):  # the station is gone
                 self._socket.send(line.encode(), socket.MSG_DONTWAIT)
 
 
 @cache
 def the_board() -> Board:
-    """Return this process's board, made by the environment when it is first asked for."""
+    """Return this process's board, created from the environment on first use."""
     microseconds = float(os.environ.get("VIRTUAL_PI_SPI_MICROSECONDS") or 0)
     reset_pin = int(os.environ.get("VIRTUAL_PI_RESET_PIN") or RESET_PIN)
     return Board(os.environ.get("VIRTUAL_PI_SOCKET"), microseconds / 1e6, reset_pin)

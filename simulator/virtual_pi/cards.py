@@ -1,4 +1,4 @@
-"""What a hand can lay on a reader."""
+"""Cards and phones, to be laid on a virtual reader."""
 
 import secrets
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class VirtualCard:
 
     @property
     def atqa(self) -> bytes:
-        """The answer to REQA and WUPA, low byte first: bits 8 and 7 tell the size of the UID (6.5.2)."""
+        """The answer to REQA and WUPA, low byte first: bits 8 and 7 are the size of the UID (6.5.2)."""
         return {_SINGLE: b"\x04\x00", _DOUBLE: b"\x44\x00", _TRIPLE: b"\x84\x00"}[len(self.uid)]
 
     @property
     def sak(self) -> int:
-        """The answer to the last SELECT: a MIFARE Classic 1K by a short UID, a MIFARE Ultralight by a longer one."""
+        """The answer to the last SELECT: that of a MIFARE Classic 1K, or of a MIFARE Ultralight for a longer UID."""
         return 0x08 if len(self.uid) == _SINGLE else 0x00
 
     def present_uid(self) -> bytes:
@@ -47,7 +47,7 @@ class VirtualPhone:
     """A phone that emulates a card: a new random UID beginning 08 whenever it enters a field.
 
     Args:
-        name: tells one phone from another; it begins with "phone".
+        name: distinguishes phones; it begins with "phone".
     """
 
     name: str = "phone"
@@ -67,5 +67,5 @@ AnyCard = VirtualCard | VirtualPhone
 
 
 def parse_card(text: str) -> AnyCard:
-    """Read back what `str()` makes of a card or a phone."""
+    """Parse what `str()` returns for a card or a phone."""
     return VirtualPhone(text) if text.startswith("phone") else VirtualCard(bytes.fromhex(text))

@@ -2,7 +2,7 @@
 
 Left out: UART and I2C, soft power-down, bit rates above 106 kbit/s, frames longer than the FIFO, the self-test and
 the sectors of MIFARE Classic cards. MFAuthent therefore sends its request, gets no answer, and ends as the datasheet
-has it for a card that does not answer: when the timer has run out and the host writes Idle.
+says for a card that does not answer: when the timer has run out and the host writes Idle.
 """
 
 import threading
@@ -34,7 +34,7 @@ class Mfrc522:
         self._field = Field()
         self._reset()
 
-    # ------------------------------------------------------------------ wires and hands
+    # ------------------------------------------------------------------ wires and cards
 
     def exchange(self, mosi: Sequence[int]) -> list[int]:
         """Carry out one SPI transfer and return what the chip sends meanwhile (8.1.2).
@@ -54,19 +54,19 @@ class Mfrc522:
             return [0] * len(mosi)
 
     def place(self, cards: Iterable[AnyCard]) -> None:
-        """Make these the cards in the field; one that was there already notices nothing."""
+        """Make these the cards in the field; one that was there already is not affected."""
         with self._lock:
             self._advance()
             self._field.place(cards)
 
     def plug_in(self) -> None:
-        """Put the wires on again, if they are off; the chip comes back reset."""
+        """Reconnect the wires, if they are off; the chip then starts from reset."""
         with self._lock:
             self._plugged_in = True
             self._power()
 
     def unplug(self, floating_miso: int = 0x00) -> None:
-        """Pull all the wires off; the host then reads nothing but this byte, 0x00 or 0xFF."""
+        """Disconnect all wires; the host then reads only this byte, 0x00 or 0xFF."""
         with self._lock:
             self._plugged_in, self._floating_miso = False, floating_miso
             self._power()
@@ -111,7 +111,7 @@ class Mfrc522:
         }
 
     def _advance(self) -> None:
-        """Let everything happen that is due, in order."""
+        """Process all events that are due, in order."""
         now = self._clock()
         while min(self._timer.expires_at, self._uart.due) <= now:
             if self._timer.expires_at <= self._uart.due:
@@ -155,7 +155,7 @@ class Mfrc522:
             self._registers[register] &= ~value & mask
 
     def _write_status2(self, value: int) -> None:
-        """Take all but MFCrypto1On, which only a card that authenticates itself can set (9.3.1.9)."""
+        """Set all but MFCrypto1On, which only a successful authentication sets (9.3.1.9)."""
         self._registers[Register.STATUS2] = value & reg.STATUS2_WRITABLE
 
     def _write_fifo_data(self, value: int) -> None:
@@ -225,7 +225,7 @@ class Mfrc522:
                 self._uart.end_command()
 
     def _calculate_crc(self) -> None:
-        """Take the FIFO's bytes into the running CRC; the command goes on until another is written (10.3.1.4)."""
+        """Add the FIFO's bytes to the CRC; the command runs until another is written (10.3.1.4)."""
         crc = self._registers[Register.CRC_RESULT_H] << 8 | self._registers[Register.CRC_RESULT_L]
         self._set_crc(crc16(self._fifo.take(), crc))
         self._registers[Register.DIV_IRQ] |= reg.DIV_IRQ_CRC

@@ -17,14 +17,14 @@ _COLL_POS_MAX = 32
 
 
 class Field:
-    """The cards before the antenna."""
+    """The cards in front of the antenna."""
 
     def __init__(self) -> None:
         self._is_on = False
         self._piccs: dict[AnyCard, Picc] = {}
 
     def place(self, cards: Iterable[AnyCard]) -> None:
-        """Make these the cards in the field; one that was there already notices nothing."""
+        """Make these the cards in the field; one that was there already is not affected."""
         present = {card: self._piccs.get(card) or Picc(card) for card in cards}
         for card in self._piccs.keys() - present.keys():
             self._piccs[card].power_off()
@@ -38,7 +38,7 @@ class Field:
             picc.power_on() if is_on else picc.power_off()
 
     def answers(self, frame: Bits) -> dict[Picc, Reply]:
-        """Let the cards receive a frame; return what they reply."""
+        """Send the cards a frame; return their replies."""
         replies = {picc: picc.receive(frame) for picc in self._piccs.values()} if self._is_on else {}
         return {picc: reply for picc, reply in replies.items() if reply}
 
@@ -58,18 +58,18 @@ class ContactlessUart:
         self.switch_field()
 
     def _plan(self, *events: tuple[float, Callable[[float], None]]) -> None:
-        """Let these be what is to happen; `due` is when the first of them is, a plain value since it is asked often."""
+        """Set the events to come; `due` is the time of the first, a plain attribute since it is read often."""
         self._events = events
         self.due = events[0][0] if events else inf
 
     def advance(self) -> None:
-        """Let the next event happen."""
+        """Process the next event."""
         (at, event), *later = self._events
         self._plan(*later)
         event(at)
 
     def begin_command(self) -> None:
-        """Break off what is on the air, if a command ends it; an answer that has not begun may still come."""
+        """Abort a frame that is on the air; an answer that has not begun may still come."""
         if self.modem in (ModemState.TRANSMITTING, ModemState.RECEIVING):
             self._plan()
         self.modem = ModemState.IDLE
@@ -81,7 +81,7 @@ class ContactlessUart:
         self._registers.interrupt(ComIrq.IDLE)
 
     def switch_field(self) -> None:
-        """Switch the field on or off, as TxControlReg has it (9.3.2.5)."""
+        """Switch the field on or off, as TxControlReg says (9.3.2.5)."""
         self._field.power(self._antenna_is_on)
 
     @property
@@ -111,7 +111,7 @@ class ContactlessUart:
             self._plan((at + _frame_delay_s(self._frame), self._begin_reception))
         if registers[Register.T_MODE] & reg.T_MODE_AUTO:
             self._timer.start(at)
-        if registers.command != Command.MF_AUTHENT:  # which keeps TxIRq to itself (10.3.1.9)
+        if registers.command != Command.MF_AUTHENT:  # which does not set TxIRq (10.3.1.9)
             registers.interrupt(ComIrq.TX)
         self.modem = ModemState.WAIT_FOR_DATA
         if registers.command == Command.TRANSMIT:
@@ -150,15 +150,15 @@ class ContactlessUart:
             self.modem = ModemState.WAIT_FOR_START_SEND
 
     def _mark_collision(self, bits: Bits, collision: int | None) -> Bits:
-        """Note the place of a collision, counted from 1 among the received data bits (9.3.1.15)."""
+        """Record the position of a collision, counted from 1 among the received data bits (9.3.1.15)."""
         registers = self._registers
         coll = registers[Register.COLL] & reg.COLL_VALUES_AFTER_COLL
         if collision is None:
             registers[Register.COLL] = coll | reg.COLL_POS_NOT_VALID
             return bits
         registers.fail(Error.COLL_ERR)
-        in_reach = collision < _COLL_POS_MAX
-        registers[Register.COLL] = coll | ((collision + 1) % _COLL_POS_MAX if in_reach else reg.COLL_POS_NOT_VALID)
+        is_valid = collision < _COLL_POS_MAX
+        registers[Register.COLL] = coll | ((collision + 1) % _COLL_POS_MAX if is_valid else reg.COLL_POS_NOT_VALID)
         return bits if coll else tuple(bit if index <= collision else 0 for index, bit in enumerate(bits))
 
     def _store(self, bits: Bits, align: int) -> None:

@@ -15,7 +15,7 @@ class Fifo:
         return len(self._data)
 
     def append(self, data: bytes) -> None:
-        """Store bytes; those that find no room are lost."""
+        """Store bytes; those beyond its size are lost."""
         room = FIFO_SIZE - len(self._data)
         self._data += data[:room]
         if len(data) > room:
@@ -38,7 +38,7 @@ class Fifo:
         return data
 
     def flush(self) -> None:
-        """Drop all bytes, and the error of an overflow (9.3.1.11)."""
+        """Drop all bytes, and clear an overflow error (9.3.1.11)."""
         self.take()
         self._registers[Register.ERROR] &= ~Error.BUFFER_OVFL
 

@@ -1,4 +1,4 @@
-"""What travels between a reader and a card: bits, bytes and their check (ISO/IEC 14443-3 type A)."""
+"""What a reader and a card exchange: bits, bytes and their CRC (ISO/IEC 14443-3 type A)."""
 
 from collections.abc import Sequence
 from itertools import zip_longest
@@ -20,13 +20,13 @@ class Reply(NamedTuple):
 
 
 def to_bits(data: bytes | bytearray, last_bits: int = 0) -> Bits:
-    """Take bytes apart; of the last one only the `last_bits` lowest bits count, 0 meaning all eight."""
+    """Convert bytes to bits; of the last byte only the `last_bits` lowest bits count, 0 meaning all eight."""
     bits = tuple([byte >> place & 1 for byte in data for place in range(8)])
     return bits[: len(bits) - 8 + last_bits] if last_bits else bits
 
 
 def to_bytes(bits: Sequence[int], align: int = 0) -> bytes:
-    """Put bytes together, the first bit at place `align` of the first byte; missing bits read 0."""
+    """Convert bits to bytes, the first bit at position `align` of the first byte; missing bits read 0."""
     number = sum([bit << place for place, bit in enumerate(bits, align)])
     return number.to_bytes((align + len(bits) + 7) // 8, "little")
 
@@ -47,7 +47,7 @@ def crc_a(data: bytes | bytearray) -> bytes:
 
 
 def superpose(replies: Sequence[Reply]) -> tuple[Reply, int | None]:
-    """Lay simultaneous replies over each other, as the reader's antenna does.
+    """Superpose simultaneous replies, as the reader's antenna does.
 
     Where one card modulates the first half of a bit and another the second, both halves carry the subcarrier, and
     the Manchester decoder sees a collision (ISO/IEC 14443-3, 6.5.2). The collided bit counts as 1.

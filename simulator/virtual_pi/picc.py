@@ -18,7 +18,7 @@ _LEVEL_BITS = 40  # four UID bytes and their check byte
 
 
 class State(Enum):
-    """The states of a card; where it has been woken out of HALT (the states with a star) is told by `Picc.woken`."""
+    """The states of a card; READY* and ACTIVE*, which follow HALT, have `Picc.woken` set."""
 
     POWER_OFF = auto()
     IDLE = auto()
@@ -28,7 +28,7 @@ class State(Enum):
 
 
 class Picc:
-    """A card in a reader's field. It keeps no sectors: whatever is sent once it is selected, but HLTA, is an error."""
+    """A card in a reader's field. It has no sectors: once it is selected, any frame but HLTA is an error."""
 
     def __init__(self, card: AnyCard) -> None:
         self.card = card
@@ -66,7 +66,7 @@ class Picc:
         return Reply(to_bits(self.card.atqa))
 
     def _select(self, frame: Bits) -> Reply | None:
-        """Take part in ANTICOLLISION and SELECT of the present cascade level (6.5.3)."""
+        """Answer ANTICOLLISION and SELECT of the current cascade level (6.5.3)."""
         command = to_bytes(frame)
         if len(command) >= 2 and command[0] == SEL[self._level]:
             level = self._levels[self._level]
@@ -90,7 +90,7 @@ class Picc:
 
 
 def cascade_levels(uid: bytes) -> list[bytes]:
-    """Divide a UID into what each cascade level answers: four bytes and their exclusive-or, BCC (6.5.4)."""
+    """Divide a UID into the answer of each cascade level: four bytes and their exclusive-or, BCC (6.5.4)."""
     parts = []
     while len(uid) > 4:
         parts.append(bytes([CASCADE_TAG]) + uid[:3])

@@ -1,6 +1,6 @@
-"""The player behind `bin/mpg123`: a sound is what the station is told, and the time it takes.
+"""The player behind `bin/mpg123`: it reports a clip to the station and waits for as long as the clip lasts.
 
-A process of its own, started for every clip: it imports little, and of that only the parts written in C.
+It is started for every clip, so it imports little, and of that only the parts written in C.
 """
 
 import os
@@ -64,7 +64,7 @@ def _parse(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _report(path: str, module: str) -> socket | None:
-    """Tell the station that a sound begins; it ends with the connection, however this process may end."""
+    """Tell the station that a sound begins; it ends with the connection, however this process ends."""
     if not (address := os.environ.get("VIRTUAL_PI_SOCKET")):
         return None
     stem = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122  # pathlib is slow to import

@@ -13,7 +13,7 @@ class Register(IntEnum):
     is_read_only: bool
 
     def __new__(cls, address: int, reset: int, is_read_only: bool = False) -> Self:
-        """Make one of its declaration."""
+        """Create a register from its declaration."""
         register = int.__new__(cls, address)
         register._value_ = address
         register.reset, register.is_read_only = reset, is_read_only
@@ -155,7 +155,7 @@ FIFO_SIZE = 64
 
 
 class RegisterBank(bytearray):
-    """The values of all registers, by their address, from a reset on."""
+    """The values of all registers, by their address, as after a reset."""
 
     def __init__(self) -> None:
         super().__init__(0x40)
@@ -164,7 +164,7 @@ class RegisterBank(bytearray):
 
     @property
     def command(self) -> int:
-        """The command that is being carried out; a code of no `Command` does nothing."""
+        """The current command; an unknown code does nothing."""
         return self[Register.COMMAND] & 0x0F
 
     def interrupt(self, request: ComIrq) -> None:

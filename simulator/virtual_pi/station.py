@@ -1,4 +1,4 @@
-"""The physical world around one virtual Pi: what hands do to it, and what eyes and ears get from it."""
+"""The physical world around one virtual Pi: what is done to it, and what can be seen and heard of it."""
 
 import os
 import socket
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from simulator.virtual_pi import environment
 from simulator.virtual_pi.cards import AnyCard
-from simulator.virtual_pi.wires import Message, Wires, send
+from simulator.virtual_pi.connections import Connections, Message, send
 
 
 class Kind(StrEnum):
@@ -62,7 +62,7 @@ class VirtualPi:
         self._sounding: dict[socket.socket, Observation] = {}
         self._transfers: list[int] = []
         self._observations: list[Observation] = []
-        self._wires = Wires(self._receive, self._hang_up)
+        self._connections = Connections(self._receive, self._on_close)
 
     def __enter__(self) -> "VirtualPi":
         return self
@@ -71,56 +71,56 @@ class VirtualPi:
         self.close()
 
     def close(self) -> None:
-        """Leave; programs that are connected go on with nothing around them."""
-        self._wires.close()
+        """Disconnect; connected programs keep running alone."""
+        self._connections.close()
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment, by default this process's own, with all that makes a program run on this Pi."""
-        return environment(self._wires.address, os.environ if base is None else base)
+        return environment(self._connections.address, os.environ if base is None else base)
 
-    # ------------------------------------------------------------------ hands
+    # ------------------------------------------------------------------ actions
 
     def lay(self, *cards: AnyCard) -> None:
         """Lay cards or phones on the reader, all at the same moment."""
         with self._changed:
             self._cards += [card for card in cards if card not in self._cards]
-            self._tell_all()
+            self._send_state()
 
     def lift(self, card: AnyCard) -> None:
-        """Take it away again.
+        """Take a card or phone off the reader.
 
         Raises:
             ValueError: it is not there.
         """
         with self._changed:
             self._cards.remove(card)
-            self._tell_all()
+            self._send_state()
 
     def press(self, pin: int) -> None:
         """Press the button at this BCM pin, and keep it down."""
         with self._changed:
             self._pressed.add(pin)
-            self._tell_all()
+            self._send_state()
 
     def release(self, pin: int) -> None:
-        """Let go of the button."""
+        """Release the button."""
         with self._changed:
             self._pressed.discard(pin)
-            self._tell_all()
+            self._send_state()
 
     def unplug_reader(self, floating_miso: int = 0x00) -> None:
-        """Pull the reader's wires; the program then reads nothing but this byte, 0x00 or 0xFF."""
+        """Disconnect the reader's wires; the program then reads only this byte, 0x00 or 0xFF."""
         with self._changed:
             self._floating_miso = floating_miso
-            self._tell_all()
+            self._send_state()
 
     def plug_in_reader(self) -> None:
-        """Put the reader's wires on again; it comes back as after power-on."""
+        """Reconnect the reader's wires; it starts as after power-on."""
         with self._changed:
             self._floating_miso = None
-            self._tell_all()
+            self._send_state()
 
-    # ------------------------------------------------------------------ eyes and ears
+    # ------------------------------------------------------------------ observations
 
     @property
     def pressed(self) -> frozenset[int]:
@@ -130,7 +130,7 @@ class VirtualPi:
 
     @property
     def reader_is_plugged_in(self) -> bool:
-        """Whether the reader's wires are on."""
+        """Whether the reader's wires are connected."""
         return self._floating_miso is None
 
     @property
@@ -141,7 +141,7 @@ class VirtualPi:
 
     @property
     def sounding(self) -> tuple[Observation, ...]:
-        """How the clips that play began, the newest last."""
+        """The starts of the clips that are playing, the newest last."""
         with self._changed:
             return tuple(sorted(self._sounding.values(), key=lambda sound: sound.at))
 
@@ -153,7 +153,7 @@ class VirtualPi:
 
     @property
     def observations(self) -> tuple[Observation, ...]:
-        """All there was to see and to hear, in order."""
+        """All observations so far, in order."""
         with self._changed:
             return tuple(self._observations)
 
@@ -161,7 +161,7 @@ class VirtualPi:
         """Wait until the predicate holds; it is tried at every observation.
 
         Raises:
-            TimeoutError: it did not hold in time; tells what is to be seen and the last observations.
+            TimeoutError: it did not hold in time; the message has the state and the last observations.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: predicate(self), seconds):
@@ -201,10 +201,10 @@ class VirtualPi:
             if kind == "transfers":
                 self._transfers.append(message["what"])
             else:
-                self._take(connection, Observation(Kind(kind), **message))
+                self._record(connection, Observation(Kind(kind), **message))
             self._changed.notify_all()
 
-    def _take(self, connection: socket.socket, observation: Observation) -> None:
+    def _record(self, connection: socket.socket, observation: Observation) -> None:
         match observation.kind, observation.what:
             case Kind.STARTED, int(process):
                 self._boards[connection] = process
@@ -216,10 +216,10 @@ class VirtualPi:
             case Kind.SOUND_BEGAN, _:
                 self._sounding[connection] = observation
             case _:
-                return  # driven to the level that it has
+                return  # the level has not changed
         self._observe(observation)
 
-    def _hang_up(self, connection: socket.socket) -> None:
+    def _on_close(self, connection: socket.socket) -> None:
         """Note that a process is gone, and its sound with it; the lamps keep what it last drove them to."""
         with self._changed:
             now = time.monotonic()
@@ -242,6 +242,6 @@ class VirtualPi:
             "lit": sorted(self._lit),
         }
 
-    def _tell_all(self) -> None:
+    def _send_state(self) -> None:
         for board in self._boards:
             send(board, self._state())

@@ -20,11 +20,11 @@ class Timer:
 
     @property
     def is_running(self) -> bool:
-        """Whether it counts at present."""
+        """Whether it is counting."""
         return self.expires_at != inf
 
     def start(self, at: float) -> None:
-        """Load the reload value and count; it expires after so many ticks, and one."""
+        """Load the reload value and count down; it expires after that many ticks and one more."""
         registers = self._registers
         prescaler = (registers[Register.T_MODE] & 0x0F) << 8 | registers[Register.T_PRESCALER]
         is_even = registers[Register.DEMOD] & DEMOD_PRESCAL_EVEN
@@ -34,7 +34,7 @@ class Timer:
         self.expires_at = at + (reload + 1) * self._tick_s
 
     def expire(self, now: float) -> None:
-        """Come to the end, and start again if that is set; the periods that have passed unseen are skipped."""
+        """Expire, and restart if TAutoRestart is set; periods that have passed meanwhile are skipped."""
         at = self.expires_at
         self.stop(at)
         self._registers.interrupt(ComIrq.TIMER)
@@ -45,7 +45,7 @@ class Timer:
                 self.expires_at = now + period_s - (now - at) % period_s
 
     def stop(self, at: float) -> None:
-        """Stand still at the present count."""
+        """Stop at the current count."""
         self._counter = self.counter(at)
         self.expires_at = inf
 

@@ -1,4 +1,4 @@
-"""What a device costs that nobody uses."""
+"""What an idle device costs."""
 
 import os
 import time

@@ -17,7 +17,7 @@ from tests.benchmark.server import PAYLOAD
 from tests.processes import REPOSITORY, wait_for
 
 BATCH = 5000
-MOST_WAITING = 4_000_000  # bytes; the server hangs up on a subscriber at 8 MB (client-output-buffer-limit)
+MOST_WAITING = 4_000_000  # bytes; the server disconnects a subscriber at 8 MB (client-output-buffer-limit)
 PUBLISH = "for i = 1, tonumber(ARGV[1]) do redis.call('PUBLISH', 'pass-used:TEN_TRIP', ARGV[2]) end"
 BARE_LISTENER = """
 import sys
@@ -35,7 +35,7 @@ while True:
 
 
 def flood(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Publish as fast as the listener can take; compare with a loop that does nothing but write what redis-py gives."""
+    """Publish as fast as the listener can take; compare with a loop that only writes what redis-py returns."""
     events = 20_000 if is_quick else 300_000
     with Server(program, folder) as server, server.client() as redis:
         floor = _events_per_s([sys.executable, "-c", BARE_LISTENER, str(server.port)], server, redis, folder, events)

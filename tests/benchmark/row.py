@@ -1,4 +1,4 @@
-"""What is measured, and what it is held against."""
+"""What is measured, and its bound."""
 
 import math
 import statistics
@@ -14,7 +14,7 @@ class Row:
         name: what was measured.
         value: the result.
         unit: what it is counted in.
-        bound: what it should reach; None if it is there to be read only.
+        bound: what it should reach; None if it is for information only.
         more_is_better: whether the value should be above the bound rather than below.
     """
 

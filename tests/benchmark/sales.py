@@ -75,7 +75,7 @@ def practised_sales(program: Path, folder: Path, is_quick: bool) -> Iterator[Row
 
 
 def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Count round trips and bytes; the pings of an idle line do not belong to a tap."""
+    """Count round trips and bytes; the pings of an idle connection do not belong to a tap."""
     number = 5 if is_quick else 50
     with ExitStack() as cleanup:
         site = Site(program, folder, cleanup)

@@ -41,8 +41,8 @@ redis.call('SETEX', KEYS[2], 120, 'granted') return 'granted'
 def script(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
     """Compare calls a second of the script of a tap, of the same commands without it, and of a PING.
 
-    The same commands are sent bare in one pipeline, and, to tell what Lua itself costs, in a script that does nothing
-    but call them with fixed arguments.
+    The same commands are sent bare in one pipeline, and, to show what Lua itself costs, in a script that only
+    calls them with fixed arguments.
     """
     calls = 2000 if is_quick else 20_000
     with Server(program, folder) as server, server.client() as redis:

@@ -1,4 +1,4 @@
-"""Presentations, from the virtual chip through the real mfrc522 package, on a clock that waits for nobody."""
+"""Presentations, from the virtual chip through the real mfrc522 package, on a fake clock."""
 
 import logging
 from importlib import import_module
@@ -52,7 +52,7 @@ def bench(board: Board, clock: FakeClock) -> Bench:
 
 
 class TestPresentation:
-    def test_a_card_is_presented_once_however_long_it_rests(self, bench: Bench) -> None:
+    def test_a_resting_card_is_presented_once(self, bench: Bench) -> None:
         bench.place(FOUR)
         assert bench.poll_for(10) == [FOUR.uid]
 
@@ -73,9 +73,7 @@ class TestPresentation:
         assert bench.poll_for(1) == [FOUR.uid]
 
     @pytest.mark.parametrize("seen", [(FOUR,), (FOUR, SEVEN)], ids=["the card", "something"])
-    def test_it_does_not_end_while_something_is_seen_now_and_then(
-        self, bench: Bench, seen: tuple[VirtualCard, ...]
-    ) -> None:
+    def test_it_does_not_end_while_a_card_is_seen_at_times(self, bench: Bench, seen: tuple[VirtualCard, ...]) -> None:
         bench.place(FOUR)
         bench.poll_for(0.1)
         for _ in range(10):
@@ -86,7 +84,7 @@ class TestPresentation:
         bench.place(FOUR)
         assert bench.poll_for(1) == []
 
-    def test_another_card_begins_another_at_once(self, bench: Bench) -> None:
+    def test_another_card_begins_a_new_one_at_once(self, bench: Bench) -> None:
         for card in (FOUR, SEVEN, TEN):
             bench.place(card)
             assert bench.reader.poll() == Card(card.uid)
@@ -99,23 +97,21 @@ class TestPresentation:
         bench.place(FOUR)
         assert bench.poll_for(1) == []
 
-    def test_a_card_that_lies_there_from_the_start_is_not_presented(self, bench: Bench) -> None:
+    def test_a_card_on_the_reader_at_start_is_not_presented(self, bench: Bench) -> None:
         bench.place(FOUR)
         bench.start()
         assert bench.poll_for(1) == []
         bench.place(SEVEN)
         assert bench.reader.poll() == Card(SEVEN.uid)
 
-    def test_a_card_held_for_30_ms_is_read_whenever_it_comes(self, bench: Bench) -> None:
+    def test_a_card_held_for_30_ms_is_always_read(self, bench: Bench) -> None:
         for milliseconds in range(30):
             start = bench.clock.now()
             bench.clock.at(start + 0.1 + milliseconds / 1000, lambda: bench.place(FOUR))
             bench.clock.at(start + 0.13 + milliseconds / 1000, bench.place)
             assert bench.poll_for(1) == [FOUR.uid]
 
-    def test_why_no_card_can_be_read_is_told_to_those_who_debug(
-        self, bench: Bench, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_the_debug_log_says_why_no_card_can_be_read(self, bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
         bench.place(FOUR, SEVEN)
         with caplog.at_level(logging.INFO):
             bench.reader.poll()
@@ -126,7 +122,7 @@ class TestPresentation:
 
 
 class TestCost:
-    """SPI transfers, with those that make sure that the chip is in order."""
+    """SPI transfers, with those that check the chip."""
 
     def test_of_a_poll_without_a_card(self, bench: Bench) -> None:
         assert [bench.transfers_of_a_poll() for _ in range(3)] == [9, 9, 9]
@@ -152,7 +148,7 @@ class TestFaults:
         bench.place(SEVEN)
         assert bench.reader.poll() == Card(SEVEN.uid)
 
-    def test_a_chip_that_was_reset_is_configured_anew_at_once(
+    def test_a_chip_that_was_reset_is_configured_again_at_once(
         self, bench: Bench, caplog: pytest.LogCaptureFixture
     ) -> None:
         bench.board.reader.set_nrstpd(False)

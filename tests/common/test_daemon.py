@@ -41,7 +41,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def nothing(_settings: Settings) -> None:
-    pytest.fail("nothing is to be done")
+    pytest.fail("no work was expected")
 
 
 @pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
@@ -54,7 +54,7 @@ def test_a_signal_ends_the_work_once(run: Run, name: signal.Signals) -> None:
             os.kill(os.getpid(), name)
             signal.pause()
         finally:
-            os.kill(os.getpid(), name)  # a second one does not break off what the first has begun
+            os.kill(os.getpid(), name)  # a second one does not interrupt the cleanup
             steps.append("lamps out")
 
     assert run(work) == 0
@@ -87,7 +87,7 @@ def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
         (FileNotFoundError(2, "No such file or directory", "/dev/spidev0.0"), "[Errno 2] No such file or directory: "),
     ],
 )
-def test_hardware_that_is_not_there_is_one_line(run: Run, error: Exception, message: str) -> None:
+def test_missing_hardware_is_reported_in_one_line(run: Run, error: Exception, message: str) -> None:
     def work(_settings: Settings) -> None:
         raise error
 

@@ -1,4 +1,4 @@
-"""The driver on the virtual chip, with the real mfrc522 package between them, on a clock that waits for nobody."""
+"""The driver on the virtual chip, with the real mfrc522 package between them, on a fake clock."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TestReading:
         [[FOUR, SEVEN], [SEVEN, SAME_FIRST_LEVEL], [SEVEN, TEN], [FOUR, VirtualPhone()], [FOUR, SEVEN, TEN]],
         ids=str,
     )
-    def test_several_cards_are_none_until_one_is_left(self, board: Board, driver: Driver, cards: list[AnyCard]) -> None:
+    def test_several_cards_collide_until_one_is_left(self, board: Board, driver: Driver, cards: list[AnyCard]) -> None:
         board.reader.place(cards)
         for _ in range(5):
             with pytest.raises(UnreadableError, match="collision"):
@@ -68,7 +68,7 @@ class TestReading:
     def test_a_card_that_another_program_left_selected_is_read_at_once(
         self, board: Board, driver: Driver, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(Picc, "power_off", lambda _: None)  # it bridges the moment that a soft reset takes
+        monkeypatch.setattr(Picc, "power_off", lambda _: None)  # it keeps its power during the soft reset
         board.reader.place([FOUR])
         driver.read_uid()
         assert type(driver)(clock).read_uid() == FOUR.uid
@@ -111,7 +111,7 @@ class TestFlaws:
             (LAST_LEVEL_BEGINS_WITH_CASCADE_TAG, "9770", lambda _: sak(0x04), "more than three cascade levels"),
         ],
     )
-    def test_an_answer_that_does_not_keep_to_the_standard(
+    def test_an_answer_that_violates_the_standard(
         self,
         board: Board,
         driver: Driver,
@@ -136,7 +136,7 @@ class TestFlaws:
             with pytest.raises(UnreadableError, match=words):
                 driver.read_uid()
 
-    def test_an_answer_that_breaks_off(self, board: Board, driver: Driver, clock: FakeClock) -> None:
+    def test_an_incomplete_answer(self, board: Board, driver: Driver, clock: FakeClock) -> None:
         driver.read_uid()
         board.reader.place([FOUR])
         clock.at(clock.now() + 250e-6, lambda: board.reader.place([]))
@@ -150,7 +150,7 @@ class TestFlaws:
             (0xFF, "FIFO overflow, collision, wrong parity, protocol error in the answer to 52"),
         ],
     )
-    def test_wires_that_come_loose_in_the_midst(
+    def test_wires_that_come_loose_during_a_read(
         self, board: Board, driver: Driver, clock: FakeClock, floating_miso: int, words: str
     ) -> None:
         driver.read_uid()
@@ -166,7 +166,7 @@ class TestWaiting:
         driver.read_uid()
         assert clock.now() - start < 0.0004
 
-    def test_a_timer_that_was_never_set_does_not_hold_it_up(self, driver: Driver, clock: FakeClock) -> None:
+    def test_a_timer_that_was_not_set_does_not_block(self, driver: Driver, clock: FakeClock) -> None:
         driver.Write_MFRC522(driver.TModeReg, 0)
         start = clock.now()
         with pytest.raises(UnreadableError, match="no end of the answer"):
@@ -199,7 +199,7 @@ class TestChip:
         driver.restart()
         assert levels == [False, True]
 
-    def test_a_card_has_5_ms_to_start_before_the_first_look(self, driver: Driver, clock: FakeClock) -> None:
+    def test_a_card_has_5_ms_to_start_before_the_first_poll(self, driver: Driver, clock: FakeClock) -> None:
         assert clock.now() >= 0.005
         before = clock.now()
         driver.restart()
@@ -221,7 +221,7 @@ class TestChip:
     @pytest.mark.parametrize(
         ("error", "advice"), [(FileNotFoundError, "switch it on"), (PermissionError, "groups spi and gpio")]
     )
-    def test_no_way_to_the_bus(
+    def test_no_access_to_the_bus(
         self, driver: Driver, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], advice: str
     ) -> None:
         def refuse(*_: object) -> None:

@@ -36,7 +36,7 @@ class ModelPass:
 
 @dataclass
 class Model:
-    """What the system has promised."""
+    """What the system must do."""
 
     now: int = 0
     passes: dict[str, ModelPass] = field(default_factory=dict)
@@ -81,7 +81,7 @@ class Model:
 
 
 @pytest.mark.process
-def test_passes_keep_to_the_model(redis: Redis, settings: Settings) -> None:
+def test_passes_behave_as_the_model(redis: Redis, settings: Settings) -> None:
     stores = [
         PassStore(Settings(device, redis_port=settings.redis_port), needs=[*TO_USE, *TO_SELL]) for device in DEVICES
     ]

@@ -60,7 +60,7 @@ def snapshot(redis: Redis) -> dict[object, bytes | None]:
 
 
 class TestSingleUse:
-    def test_is_sold_as_its_type_alone(self, store: PassStore, redis: Redis) -> None:
+    def test_is_sold_with_its_type_only(self, store: PassStore, redis: Redis) -> None:
         sell(store, PassType.SINGLE_USE)
         assert redis.hgetall(CARD) == {"passType": "SINGLE_USE"}
         assert redis.ttl(CARD) == -1
@@ -81,7 +81,7 @@ class TestTenTrip:
         assert not redis.exists(CARD)
         assert use(store) is UseOutcome.NO_PASS
 
-    def test_tells_the_pass_before_and_the_trips_after(self, store: PassStore, redis: Redis) -> None:
+    def test_publishes_the_pass_before_and_the_trips_after(self, store: PassStore, redis: Redis) -> None:
         sell(store, PassType.TEN_TRIP)
         for _ in range(10):
             use(store)
@@ -177,7 +177,7 @@ class TestReceipt:
             store.use(OTHER_CARD, tap_id)
         assert snapshot(redis) == before
 
-    def test_of_a_sale_is_none_of_a_tap(self, store: PassStore) -> None:
+    def test_of_a_sale_is_not_valid_for_a_tap(self, store: PassStore) -> None:
         id_ = new_id()
         store.issue(CARD, PassType.SINGLE_USE, id_)
         with pytest.raises(Unavailable, match="unknown answer"):
@@ -219,7 +219,7 @@ class TestInvalidPass:
         assert use(store) is UseOutcome.INVALID_PASS
         assert redis.dump(CARD) == before
 
-    def test_trips_beyond_those_ever_sold_count_down_exactly(self, store: PassStore, redis: Redis) -> None:
+    def test_large_numbers_of_trips_count_down_exactly(self, store: PassStore, redis: Redis) -> None:
         redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "999999999999"})
         assert use(store) is UseOutcome.GRANTED
         assert redis.hget(CARD, "tripsRemaining") == "999999999998"
@@ -235,7 +235,7 @@ class TestEvents:
             assert event["cardSerialNumber"] == CARD
             assert 0 <= seconds * 1000 + microseconds // 1000 - event["at"] < 5000
 
-    def test_a_message_is_its_entry_and_the_id_of_it(self, store: PassStore, redis: Redis) -> None:
+    def test_a_message_is_its_entry_with_the_id(self, store: PassStore, redis: Redis) -> None:
         with redis.pubsub() as pubsub:
             pubsub.psubscribe("pass-*")
             assert pubsub.get_message(timeout=5)["type"] == "psubscribe"
@@ -246,7 +246,7 @@ class TestEvents:
         kept = [(entry.channel, f'{entry.payload[:-1]},"id":"{entry.id}"}}') for entry in entries(redis)]
         assert [(message["channel"], message["data"]) for message in heard] == kept
 
-    def test_ids_rise_though_the_clock_was_set_back(self, store: PassStore, redis: Redis) -> None:
+    def test_ids_rise_even_if_the_clock_was_set_back(self, store: PassStore, redis: Redis) -> None:
         redis.xadd(JOURNAL, {"channel": "x", "payload": "{}"}, id="99999999999999-7")
         use(store)
         assert entries(redis)[-1].id == "99999999999999-8"
@@ -275,14 +275,14 @@ class TestEvents:
         assert 100 <= redis.xlen(JOURNAL) < 300
         store.close()
 
-    def test_are_utf_8_whatever_the_hash_holds(self, store: PassStore, redis: Redis) -> None:
+    def test_are_utf_8_for_any_hash(self, store: PassStore, redis: Redis) -> None:
         redis.hset(CARD, mapping={"passType": "SINGLE_USE", "note": 'ü "\x00\x1b\n\\'})
         assert use(store) is UseOutcome.GRANTED
         assert journal(redis)[0][1]["pass"]["note"] == 'ü "\x00\x1b\n\\'
 
 
 class TestAllOrNothing:
-    """What the server refuses, it refuses before anything has changed."""
+    """A server refuses a script before anything has changed."""
 
     def refuse_and_compare(self, store: PassStore, redis: Redis) -> None:
         before = snapshot(redis)
@@ -340,7 +340,7 @@ class TestReplication:
 
     @pytest.fixture
     def replica(self, server: Server, redis: Redis, server_program: Path, tmp_path: Path) -> Server:
-        """A replica that does not run yet."""
+        """A replica that is not running yet."""
         redis.config_set("repl-diskless-sync-delay", 0)
         return Server(server_program, tmp_path, "--replicaof", "127.0.0.1", str(server.port))
 

@@ -1,4 +1,4 @@
-"""The connection to Redis: what an operator is told, and that every call ends."""
+"""The connection to Redis: its messages to an operator, and that every call ends."""
 
 import socket
 import ssl
@@ -60,11 +60,11 @@ def bad_certificate() -> ssl.SSLCertVerificationError:
     ],
     ids=lambda each: type(each).__name__,
 )
-def test_what_an_operator_is_told(error: Exception, words: str) -> None:
+def test_messages_to_an_operator(error: Exception, words: str) -> None:
     assert explain(error, SETTINGS) == words
 
 
-def test_the_sentinels_are_asked_where_they_are_named() -> None:
+def test_sentinels_in_the_settings_are_asked() -> None:
     client = redis_client(replace(SETTINGS, redis_sentinels=(("::1", 1),)), retries=0, socket_timeout_s=0.1)
     with client, pytest.raises(RedisError, match="transit-pass"):
         client.ping()
@@ -90,7 +90,7 @@ def test_a_caller_waits_a_second_at_most_and_two_attempts_fit_into_it() -> None:
     assert 2 * redis_link.SOCKET_TIMEOUT_S < redis_link.PATIENCE_S
 
 
-def test_a_refusal_of_one_command_is_no_problem_of_the_link(settings: Settings) -> None:
+def test_a_refusal_of_one_command_keeps_the_link_in_service(settings: Settings) -> None:
     with link_to(settings) as link:
         with pytest.raises(Unavailable, match="reports an error: unknown command"):
             link.call(lambda: link.redis.execute_command("NONSENSE"))
@@ -126,7 +126,7 @@ def test_a_call_that_takes_too_long_ends_and_the_link_recovers(
         wait_for(lambda: link.problem is None)
 
 
-def test_nobody_there(settings: Settings) -> None:
+def test_no_server(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with link_to(replace(settings, redis_port=port)) as link, pytest.raises(Unavailable, match="no connection to"):

@@ -46,5 +46,5 @@ def test_what_is_taken_from_transaction_lua_is_what_is_used(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
-def test_a_server_that_refuses_writes_refuses_it_whole(name: str) -> None:
+def test_it_is_refused_whole_where_writes_are_refused(name: str) -> None:
     assert script_text(name).startswith("#!lua\n")

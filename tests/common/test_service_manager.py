@@ -1,4 +1,4 @@
-"""What systemd is told: by the service manager alone, and by programs on a virtual Pi."""
+"""Notifications to systemd: by the service manager alone, and by programs on a virtual Pi."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ class Systemd:
         return {"NOTIFY_SOCKET": self._address}
 
     @property
-    def told(self) -> list[str]:
+    def received(self) -> list[str]:
         """All lines so far."""
         while True:
             try:
@@ -46,8 +46,8 @@ class Systemd:
                 return self._lines
 
     def wait_for(self, line: str, more_than: int = 0) -> None:
-        """Wait until a line has been told more than so many times."""
-        wait_for(lambda: self.told.count(line) > more_than)
+        """Wait until a line has been received more than that many times."""
+        wait_for(lambda: self.received.count(line) > more_than)
 
     def close(self) -> None:
         self._socket.close()
@@ -69,13 +69,13 @@ class TestServiceManager:
         with closing(Systemd(address)) as systemd:
             yield systemd
 
-    def test_tells_what_has_changed_and_a_sign_of_life_each_second(self, systemd: Systemd) -> None:
+    def test_sends_changes_and_a_watchdog_message_each_second(self, systemd: Systemd) -> None:
         clock = FakeClock()
         service_manager = ServiceManager(clock)
         for problem in [None] * 5 + ["no network"] * 3 + [None]:
             service_manager.report(problem)
             clock.sleep(0.4)
-        assert systemd.told == [
+        assert systemd.received == [
             "READY=1",
             "STATUS=in service",
             "WATCHDOG=1",  # at 0.0 s
@@ -85,19 +85,19 @@ class TestServiceManager:
             "STATUS=in service",  # at 3.2 s
         ]
 
-    def test_gives_no_sign_of_life_for_a_reader_that_does_not_answer(self, systemd: Systemd) -> None:
+    def test_sends_no_watchdog_message_while_the_reader_does_not_answer(self, systemd: Systemd) -> None:
         clock = FakeClock()
         service_manager = ServiceManager(clock)
         for is_alive in (False, False, True, False, False):
             service_manager.report("the reader does not answer", is_alive)
             clock.sleep(2.0)
-        assert systemd.told == ["READY=1", "STATUS=out of service: the reader does not answer", "WATCHDOG=1"]
+        assert systemd.received == ["READY=1", "STATUS=out of service: the reader does not answer", "WATCHDOG=1"]
 
-    def test_goes_on_without_systemd(self, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_works_without_systemd(self, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
         for address in ("/nonexistent/notify", ""):
             monkeypatch.setenv("NOTIFY_SOCKET", address)
             ServiceManager(FakeClock()).report(None)
-        assert systemd.told == []
+        assert systemd.received == []
 
 
 @pytest.mark.process
@@ -106,8 +106,8 @@ def test_ready_in_service_and_alive(module: str, systemd: Systemd, environment: 
     with Program(module, environment=environment | systemd.environment) as program:
         systemd.wait_for("STATUS=in service")
         systemd.wait_for("WATCHDOG=1", more_than=2)
-        assert systemd.told[0] == "READY=1"
-        assert systemd.told.count("READY=1") == 1
+        assert systemd.received[0] == "READY=1"
+        assert systemd.received.count("READY=1") == 1
         assert program.stop() == 0
 
 
@@ -121,7 +121,7 @@ def test_ready_and_alive_without_redis(module: str, systemd: Systemd, environmen
             "check the address and the network"
         )
         systemd.wait_for("WATCHDOG=1", more_than=1)
-        assert systemd.told[0] == "READY=1"
+        assert systemd.received[0] == "READY=1"
 
 
 @pytest.mark.process
@@ -133,9 +133,9 @@ def test_a_reader_without_wires_stops_the_watchdog(
         systemd.wait_for("STATUS=in service")
         pi.unplug_reader()
         systemd.wait_for("STATUS=out of service: the card reader does not answer: check its wiring")
-        signs = systemd.told.count("WATCHDOG=1")
+        signs = systemd.received.count("WATCHDOG=1")
         time.sleep(2 * SIGNS_OF_LIFE_S)
-        assert systemd.told.count("WATCHDOG=1") == signs
+        assert systemd.received.count("WATCHDOG=1") == signs
         pi.plug_in_reader()
         systemd.wait_for("STATUS=in service", more_than=1)
         systemd.wait_for("WATCHDOG=1", more_than=signs)
@@ -149,15 +149,15 @@ def test_a_hung_reader_stops_the_watchdog(systemd: Systemd, environment: dict[st
         systemd.wait_for("WATCHDOG=1")
         hangs.touch()
         time.sleep(SIGNS_OF_LIFE_S / 4)
-        signs = systemd.told.count("WATCHDOG=1")
+        signs = systemd.received.count("WATCHDOG=1")
         time.sleep(2 * SIGNS_OF_LIFE_S)
-        assert systemd.told.count("WATCHDOG=1") == signs
+        assert systemd.received.count("WATCHDOG=1") == signs
         assert gate.process.poll() is None
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("trouble", ["none", "server"])
-def test_sigterm_puts_the_lights_out_within_a_second(
+def test_sigterm_turns_the_lamps_off_within_a_second(
     trouble: str, pi: VirtualPi, server: Server, redis: Redis, environment: dict[str, str]
 ) -> None:
     with Program("entry_gate", environment=environment) as gate:

@@ -29,7 +29,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture(scope="module")
 def tls_server(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that talks TLS on its port, and nothing but TLS."""
+    """A server that accepts TLS connections only."""
     folder = tmp_path_factory.mktemp("tls")
     certificate = authority.issue_cert("127.0.0.1", "localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
@@ -55,7 +55,7 @@ def test_a_gate_works_over_tls(pi: VirtualPi, tls_environment: dict[str, str]) -
         tap(pi, "access-denied")
 
 
-def test_so_does_the_monitor(tls_environment: dict[str, str]) -> None:
+def test_the_monitor_works_over_tls(tls_environment: dict[str, str]) -> None:
     program = Program("system_monitor", "--no-follow", environment=tls_environment)
     assert program.end() == 0
     assert program.errors == []

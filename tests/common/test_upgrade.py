@@ -50,7 +50,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture
 def devices(trees: dict[str, Path], server: Server) -> Iterator[dict[str, Device]]:
-    """A device of each tree: it is told what to do, and answers the outcome."""
+    """A device of each tree: it does what it reads, and answers with the outcome."""
     processes = {
         version: subprocess.Popen(
             [sys.executable, "-c", DEVICE],
@@ -118,7 +118,7 @@ def test_a_monitor_reads_the_journal_of_both(
 
 
 @pytest.mark.parametrize("version", ["old", "new"])
-def test_a_monitor_shows_the_events_of_both_once_whatever_it_misses(
+def test_a_monitor_shows_the_events_of_both_once_after_a_reconnection(
     devices: dict[str, Device], trees: dict[str, Path], server: Server, redis: Redis, version: str
 ) -> None:
     with monitor(trees[version], server, "--json") as program:

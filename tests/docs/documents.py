@@ -1,4 +1,4 @@
-"""The Markdown documents of this repository, as far as tests look at them."""
+"""The Markdown documents of this repository, parsed for the tests."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -141,7 +141,7 @@ def conversation(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
 
 
 @pytest.mark.parametrize("name", fences("sh", "console", run=False))
-def test_command_that_is_not_run_could_be(name: str) -> None:
+def test_command_that_is_not_run_is_valid(name: str) -> None:
     text = FENCES[name].text
     checked = subprocess.run(["bash", "-n"], input=text, text=True, capture_output=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
@@ -161,6 +161,6 @@ def repository_files(text: str) -> Iterator[str]:
         )
 
 
-def test_every_fence_has_a_language_that_tests_know() -> None:
+def test_every_fence_has_a_known_language() -> None:
     known = {"sh", "console", "demo", "text", "ini", "python", "lua"}
     assert [name for name, fence in FENCES.items() if fence.language not in known] == []

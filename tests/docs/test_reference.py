@@ -75,7 +75,7 @@ class TestOptions:
         shown = subprocess.run([REPOSITORY / "scripts/install", "--help"], check=True, capture_output=True, text=True)
         assert not undocumented_options(shown.stdout)
 
-    def test_of_the_monitor_stand_in_its_table(
+    def test_of_the_monitor_have_a_table(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["system_monitor", "--help"])
@@ -103,7 +103,7 @@ class TestLogLines:
     def test_code_has_the_line(self, line: str) -> None:
         assert any(template.fullmatch(line) for template in templates())
 
-    def test_code_says_what_the_prose_says_it_does(self) -> None:
+    def test_messages_in_the_prose_are_those_of_the_code(self) -> None:
         said = [text for document in documents() for text in re.findall(r"\bsays `([^`]+)`", document.prose)]
         assert len(said) > 1
         assert [text for text in said if not any(template.fullmatch(text) for template in templates())] == []
@@ -139,7 +139,7 @@ def template(node: ast.AST) -> str:
 
 @cache
 def logged_templates() -> frozenset[re.Pattern[str]]:
-    """Return those of the texts that tell an operator of a fault: given to a logger, or the answers of `explain`."""
+    """Return the texts that report a fault to an operator: those for a logger, and the answers of `explain`."""
     found = (template(text) for tree in trees() for node in ast.walk(tree) for text in faults(node))
     return frozenset(map(re.compile, found)) & templates()
 

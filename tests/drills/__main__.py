@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description="Faults by the hundred, and a table.")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*DRILLS, []], help=", ".join(DRILLS))
     parser.add_argument("--server", choices=["valkey", "redis"])
-    parser.add_argument("--times", type=int, default=1, help="so many times the usual rounds (1)")
+    parser.add_argument("--times", type=int, default=1, help="multiply the number of rounds (1)")
     options = parser.parse_args()
     logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)

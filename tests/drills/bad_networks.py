@@ -40,7 +40,7 @@ FAULTS: Sequence[tuple[str, Change, Change]] = (
 
 
 def bad_networks(program: Path, folder: Path, rounds: int = 5) -> Outcome:
-    """Tap under each fault: the gate must say within a second that it is out of service, and take one trip at most."""
+    """Tap under each fault: within a second the gate must be out of service, and it may take one trip at most."""
     longest_s = 0.0
     with (
         Server(program, folder) as server,

@@ -1,4 +1,4 @@
-"""The monitor, whose connections are killed, whose server is started anew and whose network falls silent."""
+"""The monitor, whose connections are killed, whose server is restarted and whose network falls silent."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ from common.settings import PREFIX, Settings
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
 from tests import journal
-from tests.drills.drill import Outcome, dice, require, until_answered
+from tests.drills.drill import Outcome, require, seeded_random, until_answered
 from tests.processes import Program, wait_for
 
 KILLS, RESTARTS = 20, 5
@@ -24,7 +24,7 @@ EVENT_INTERVAL_S = 0.004
 
 
 def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
-    """Publish so many events meanwhile; every one must be shown once, in order."""
+    """Publish events meanwhile; every one must be shown once, in order."""
     with (
         Server(program, folder, "--appendonly", "yes", "--appendfsync", "always") as server,
         FaultProxy(server.port) as proxy,
@@ -56,7 +56,7 @@ def _ride(gate: PassStore, rounds: int) -> None:
 
 def _trouble(server: Server, proxy: FaultProxy, monitor: Program) -> float:
     """Return how many seconds it took the monitor to notice the silent network."""
-    chance = dice()
+    chance = seeded_random()
     for _ in range(KILLS):
         time.sleep(chance.uniform(0, 0.3))
         with server.client() as redis:

@@ -21,7 +21,7 @@ from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import Kind, VirtualPi
-from tests.drills.drill import Outcome, dice, entries, require, require_balance, require_clean_log, sales
+from tests.drills.drill import Outcome, entries, require, require_balance, require_clean_log, sales, seeded_random
 from tests.processes import Program
 from tests.rider import PRESENTATION_END_S, expect_sound, heard, seen
 
@@ -32,7 +32,7 @@ TEN_TRIP_BUTTON = 13
 
 
 class Station:
-    """A device that is started anew whenever it has been killed."""
+    """A device that can be killed and restarted."""
 
     def __init__(self, module: str, port: int) -> None:
         self.pi = VirtualPi()
@@ -53,7 +53,7 @@ class Station:
         self.pi.close()
 
     def acknowledged(self, ending: str) -> Counter[str]:
-        """Count by card what the programs have acknowledged, as their logs tell."""
+        """Count by card what the programs have acknowledged, by their logs."""
         for program in self._programs:
             require_clean_log(program)
         lines = [line for program in self._programs for line in program.errors]
@@ -61,7 +61,7 @@ class Station:
 
 
 class Riders:
-    """People with cards of their own, each of which they hold out once, until all is over."""
+    """Riders with a new card for each tap or sale, until they are closed."""
 
     def __init__(self, redis_port: int) -> None:
         self.sold: Counter[str] = Counter()
@@ -82,10 +82,10 @@ class Riders:
             thread.join()
         self._store.close()
 
-    def _send(self, errand: partial[None]) -> None:
+    def _send(self, action: partial[None]) -> None:
         def repeat() -> None:
             while not self._is_over.is_set():
-                errand()
+                action()
 
         self._threads.append(threading.Thread(target=repeat))
         self._threads[-1].start()
@@ -124,8 +124,8 @@ def _present(pi: VirtualPi, card: VirtualCard, sound: str) -> None:
 
 
 def crashes(program: Path, folder: Path, rounds: int = 20) -> Outcome:
-    """Kill the server or a device, start it anew, and again; then compare all acknowledgements with the journal."""
-    chance = dice()
+    """Kill and restart the server or a device, many times; then compare all acknowledgements with the journal."""
+    chance = seeded_random()
     with ExitStack() as cleanup:
         server = cleanup.enter_context(Server(program, folder, *DURABLE))
         gates = [cleanup.enter_context(closing(Station("entry_gate", server.port))) for _ in range(GATES)]

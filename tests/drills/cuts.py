@@ -15,15 +15,15 @@ from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
-from tests.drills.drill import Outcome, dice, entries, require, require_balance, sales, until_answered
+from tests.drills.drill import Outcome, entries, require, require_balance, sales, seeded_random, until_answered
 
 FIRST_CARD = 10**10
 REQUEST_BYTES = 420  # a few more than a request has
 REPLY_BYTES = 16
 
 
-def redis_py_as_it_comes(settings: Settings, **_: object) -> Redis:
-    """Return a client with the retries and the time-outs that redis-py has by itself."""
+def redis_py_by_default(settings: Settings, **_: object) -> Redis:
+    """Return a client with redis-py's default retries and time-outs."""
     return Redis(port=settings.redis_port, decode_responses=True)
 
 
@@ -33,13 +33,13 @@ def cuts(program: Path, folder: Path, rounds: int = 500) -> Outcome:
 
 
 def cuts_with_default_retries(program: Path, folder: Path, rounds: int = 500) -> Outcome:
-    """Cut those of a client that tries again up to ten times by itself."""
-    with patch.object(redis_link, "redis_client", redis_py_as_it_comes):
+    """Cut those of a client that retries up to ten times by itself."""
+    with patch.object(redis_link, "redis_client", redis_py_by_default):
         return _cut(program, folder, rounds)
 
 
 def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
-    chance = dice()
+    chance = seeded_random()
     unserved = 0
     longest_s = 0.0
     sold: list[str] = []

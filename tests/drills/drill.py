@@ -27,7 +27,7 @@ class Outcome:
         rounds: how often the fault was brought about.
         lost: what was acknowledged and is not there.
         doubled: what was charged, sold or shown more than once.
-        longest_outage_s: the longest time that somebody waited for an answer.
+        longest_outage_s: the longest time that anybody waited for an answer.
     """
 
     rounds: int
@@ -36,22 +36,22 @@ class Outcome:
     longest_outage_s: float = 0.0
 
 
-class BrokenPromiseError(Exception):
+class BrokenGuaranteeError(Exception):
     """The system did what it must never do; the message says what."""
 
 
-def require(is_kept: bool, promise: str) -> None:
-    """Check a promise that the counts of an outcome do not cover.
+def require(is_kept: bool, guarantee: str) -> None:
+    """Check a guarantee that the counts of an outcome do not cover.
 
     Raises:
-        BrokenPromiseError: it is not kept.
+        BrokenGuaranteeError: it is not kept.
     """
     if not is_kept:
-        raise BrokenPromiseError(f"not so: {promise}")
+        raise BrokenGuaranteeError(f"not so: {guarantee}")
 
 
 def require_clean_log(program: Program) -> None:
-    """Check that a program has reported no error that nobody handled, and nothing that a terminal would act on."""
+    """Check that a program has logged no traceback and no control character."""
     bad = [line for line in list(program.errors) if "Traceback" in line or not line.isprintable()]
     require(not bad, f"each line of its log can be printed, and is no traceback {bad[:1]}")
 
@@ -61,13 +61,13 @@ def require_balance(redis: Redis) -> None:
     require(ledger(redis) == passes(redis), "the passes are those that the journal adds up to")
 
 
-def dice() -> random.Random:
+def seeded_random() -> random.Random:
     """Return a random generator that is the same in every run."""
     return random.Random(SEED)
 
 
 def until_answered(call: Callable[[], _Answer]) -> tuple[_Answer, float]:
-    """Call again and again, as a rider taps again and again; return the answer and the seconds that it took.
+    """Call until there is an answer, as a rider taps again; return it and the seconds that it took.
 
     Raises:
         TimeoutError: there was no answer for too long.
@@ -108,7 +108,7 @@ def ledger(redis: Redis) -> dict[str, dict[str, str]]:
     """Compute the passes from the journal alone.
 
     Raises:
-        BrokenPromiseError: the journal contradicts itself.
+        BrokenGuaranteeError: the journal contradicts itself.
     """
     held: dict[str, dict[str, str]] = {}
     for entry in journal.entries(redis):
@@ -121,7 +121,7 @@ def ledger(redis: Redis) -> dict[str, dict[str, str]]:
             case ["pass-used", "SINGLE_USE"]:
                 del held[card]
             case ["pass-used", "TEN_TRIP"]:
-                require(held[card] == event["pass"], "an event tells the pass as it was before")
+                require(held[card] == event["pass"], "an event has the pass as it was before")
                 held[card] = {**held[card], "tripsRemaining": str(event["remainingTrips"])}
                 if not event["remainingTrips"]:
                     del held[card]

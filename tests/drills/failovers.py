@@ -20,7 +20,7 @@ from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server, free_port
-from tests.drills.drill import Outcome, dice, sales, until_answered
+from tests.drills.drill import Outcome, sales, seeded_random, until_answered
 from tests.processes import Program, wait_for
 
 SENTINELS, REPLICAS, TERMINALS = 3, 2, 4
@@ -71,7 +71,7 @@ def failovers_without(program: Path, folder: Path, rounds: int = 3) -> Outcome:
 
 
 def _fail_over(program: Path, folder: Path, rounds: int, replicas: int) -> Outcome:
-    chance = dice()
+    chance = seeded_random()
     lost = doubled = 0
     longest_s = 0.0
     for number in range(rounds):

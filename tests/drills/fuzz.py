@@ -14,7 +14,7 @@ from common.rights import TO_USE
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
-from tests.drills.drill import Outcome, dice, require, require_clean_log, until_answered
+from tests.drills.drill import Outcome, require, require_clean_log, seeded_random, until_answered
 from tests.processes import Program, wait_for
 
 NOISE = Path(__file__).with_name("noise")
@@ -23,8 +23,8 @@ TRIPS = ["10", "1", "0", "-1", "1e3", "0x10", " 1", "1.5", "01", "9" * 30, "nan"
 
 
 def noise_on_channels(program: Path, folder: Path, rounds: int = 10_000) -> Outcome:
-    """Publish noise, and put some into the journal, before the eyes of a monitor in colour and one in JSON."""
-    chance = dice()
+    """Publish noise, and put some into the journal, while one monitor prints lines and another JSON."""
+    chance = seeded_random()
     with Server(program, folder) as server, server.client(decode_responses=False) as redis:
         environment = {PREFIX + "REDIS_PORT": str(server.port)}
         with (
@@ -50,8 +50,8 @@ def noise_on_channels(program: Path, folder: Path, rounds: int = 10_000) -> Outc
 
 
 def noise_in_passes(program: Path, folder: Path, rounds: int = 10_000) -> Outcome:
-    """Use hashes that make no sense, or almost; what is denied must be left as it is."""
-    chance = dice()
+    """Use passes that are invalid, or almost; what is denied must be left as it is."""
+    chance = seeded_random()
     with Server(program, folder) as server, server.client(decode_responses=False) as redis:
         settings = Settings("gate", redis_port=server.port)
         with closing(PassStore(settings, TO_USE)) as gate:
@@ -63,13 +63,13 @@ def noise_in_passes(program: Path, folder: Path, rounds: int = 10_000) -> Outcom
                 if outcome is UseOutcome.GRANTED:
                     require(fields[b"passType"].decode() in list(PassType), "only a known type of pass is granted")
                 else:
-                    require(outcome is UseOutcome.INVALID_PASS, "what makes no sense is an invalid pass")
+                    require(outcome is UseOutcome.INVALID_PASS, "what is not granted is an invalid pass")
                     require(redis.hgetall(card) == fields, "an invalid pass is left as it is")
     return Outcome(rounds)
 
 
 def noise_from_the_reader(program: Path, folder: Path, rounds: int = 5000) -> Outcome:
-    """Answer so many SPI transfers of a gate with noise; it must go on, and admit nobody."""
+    """Answer SPI transfers of a gate with noise; it must keep running, and admit nobody."""
     with Server(program, folder) as server, server.client() as redis, VirtualPi() as pi:
         environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
         environment["PYTHONPATH"] = os.pathsep.join([str(NOISE), environment["PYTHONPATH"]])
@@ -77,7 +77,7 @@ def noise_from_the_reader(program: Path, folder: Path, rounds: int = 5000) -> Ou
         with Program("entry_gate", environment=environment) as gate:
             pi.wait_for(lambda pi: pi.running, 10)
             wait_for(lambda: pi.spi_transfers() > rounds, 120)
-            require(gate.stop() == 0, "it is still running, and ends when it is told to")
+            require(gate.stop() == 0, "it is still running, and stops on SIGTERM")
             require_clean_log(gate)
         require(bool(redis.exists("0")), "card 0, which nobody presented, keeps its pass")
     return Outcome(rounds)

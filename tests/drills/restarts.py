@@ -1,4 +1,4 @@
-"""A server set up as deploy/ says, with its users, stopped or killed and started anew."""
+"""A server set up as in deploy/, with its users, stopped or killed and restarted."""
 
 from contextlib import closing
 from functools import partial

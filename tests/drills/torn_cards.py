@@ -9,7 +9,7 @@ from simulator.server import Server
 from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import VirtualPi
 from tests import journal
-from tests.drills.drill import Outcome, dice, require, require_clean_log
+from tests.drills.drill import Outcome, require, require_clean_log, seeded_random
 from tests.processes import Program
 from tests.rider import RED, YELLOW, expect_sound, rest, wait_for_lights
 
@@ -20,7 +20,7 @@ CARDS = [VirtualCard(bytes.fromhex(uid)) for uid in ("0a1b2c3d", "04a1b2c3d4e5f6
 
 def torn_cards(program: Path, folder: Path, rounds: int = 200) -> Outcome:
     """Lay a card on a gate's reader for less than a poll or two; no number but the cards' own may be seen."""
-    chance = dice()
+    chance = seeded_random()
     numbers = {Card(card.uid).serial_number for card in CARDS}
     with Server(program, folder) as server, server.client() as redis, VirtualPi() as pi:
         environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}
@@ -41,8 +41,8 @@ def torn_cards(program: Path, folder: Path, rounds: int = 200) -> Outcome:
 
 
 def loose_wires(program: Path, folder: Path, rounds: int = 20) -> Outcome:
-    """Pull the reader's wires and put them on again; the gate must show it, and read cards afterwards."""
-    chance = dice()
+    """Disconnect the reader's wires and reconnect them; the gate must show it, and read cards afterwards."""
+    chance = seeded_random()
     longest_s = 0.0
     with Server(program, folder) as server, VirtualPi() as pi:
         environment = {**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}

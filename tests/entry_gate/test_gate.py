@@ -95,7 +95,7 @@ class TestGranted:
         assert channels(redis) == ["pass-activated:TWO_HOUR", "pass-used:TWO_HOUR"]
 
     @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
-    def test_long_uids_count_whole(
+    def test_long_uids_are_used_in_full(
         self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock, card: VirtualCard
     ) -> None:
         whole = str(int.from_bytes(card.uid))
@@ -137,7 +137,7 @@ class TestDenied:
     @pytest.mark.parametrize(
         "fields", [{"passType": "\x1b[2J"}, {"passType": "TEN_TRIP", "tripsRemaining": "many"}], ids=ascii
     )
-    def test_garbage_in_the_hash_is_left_as_it_is(
+    def test_an_invalid_pass_is_left_as_it_is(
         self, gate: Gate, speaker: RecordingSpeaker, redis: Redis, fields: dict[str, str]
     ) -> None:
         for name, value in fields.items():
@@ -216,7 +216,7 @@ class TestPresentation:
         assert speaker.played == []
         assert redis.exists(SERIAL_NUMBER)
 
-    def test_of_two_cards_the_one_that_stays_is_read(
+    def test_of_two_cards_the_remaining_one_is_read(
         self, gate: Gate, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
         put_pass(redis)
@@ -247,7 +247,7 @@ class TestPresentation:
 
 
 class TestUnanswered:
-    def test_no_green_though_redis_has_taken_the_tap(
+    def test_no_green_even_if_redis_has_taken_the_tap(
         self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
     ) -> None:
         store.loses_answers = True
@@ -256,7 +256,7 @@ class TestUnanswered:
         assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.0, {RED})]
         assert speaker.played == [(1.0, "out-of-service")]
 
-    def test_a_pending_tap_is_asked_again_under_its_id_and_costs_one_trip(
+    def test_a_pending_tap_is_repeated_with_its_id_and_costs_one_trip(
         self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
         put_trips(redis)
@@ -304,7 +304,7 @@ class TestOutOfService:
         assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW}), (3.0, {RED}), (4.0, {GREEN})]
         assert speaker.clips == ["access-granted"]
 
-    def test_the_service_manager_is_told_of_a_broken_reader(
+    def test_the_service_manager_gets_the_readers_problem(
         self, store: LossyStore, speaker: RecordingSpeaker, board: Board, clock: FakeClock
     ) -> None:
         manager = RecordingServiceManager(clock)

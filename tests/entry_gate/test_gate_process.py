@@ -28,7 +28,7 @@ def tracebacks(program: Program) -> list[str]:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-def test_it_lets_a_rider_in_and_ends_in_the_dark(
+def test_it_lets_a_rider_in_and_stops_with_its_lamps_off(
     gate: Program, pi: VirtualPi, redis: Redis, with_signal: signal.Signals
 ) -> None:
     redis.hset(SERIAL_NUMBER, mapping={"passType": "SINGLE_USE"})
@@ -41,7 +41,7 @@ def test_it_lets_a_rider_in_and_ends_in_the_dark(
     assert tracebacks(gate) == []
 
 
-def test_killed_it_leaves_its_lamps_lit_and_begins_anew(
+def test_killed_it_leaves_its_lamps_lit_and_can_be_restarted(
     gate: Program, pi: VirtualPi, redis: Redis, environment: dict[str, str]
 ) -> None:
     redis.hset(SERIAL_NUMBER, mapping={"passType": "TEN_TRIP", "tripsRemaining": "10"})
@@ -53,7 +53,7 @@ def test_killed_it_leaves_its_lamps_lit_and_begins_anew(
     with Program("entry_gate", environment=environment) as second:
         wait_for_lights(pi, RED)
         lift(pi)
-        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9", "a card that lies there from the start is no tap"
+        assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "9", "a card on the reader at start is not a tap"
         tap(pi, "access-granted")
         assert redis.hget(SERIAL_NUMBER, "tripsRemaining") == "8"
         assert tracebacks(second) == []
@@ -77,7 +77,7 @@ def test_without_a_player(pi: VirtualPi, environment: dict[str, str]) -> None:
 
 
 class TestRedis:
-    def test_away_at_start_there_and_away_again(
+    def test_down_at_start_then_up_then_down_again(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
     ) -> None:
         server = Server(server_program, tmp_path)
@@ -113,7 +113,7 @@ class TestRedis:
         finally:
             redis.execute_command("ACL", "DELUSER", "device")
 
-    def test_silent_for_a_while_it_takes_one_trip_for_one_rider(
+    def test_suspended_for_a_while_it_takes_one_trip(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
     ) -> None:
         server = Server(server_program, tmp_path)

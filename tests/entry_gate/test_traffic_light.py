@@ -58,7 +58,7 @@ def test_each_signal_has_its_time(
     assert shown(board) == [(0.0, {RED, YELLOW}), *expected]
 
 
-def test_a_signal_is_shown_to_its_end_though_the_gate_goes_out_of_service(
+def test_a_signal_is_shown_to_its_end_if_the_gate_goes_out_of_service(
     light: TrafficLight, board: Board, clock: FakeClock
 ) -> None:
     light.show(Signal.GRANTED)
@@ -94,7 +94,7 @@ def test_closed_it_is_dark_and_its_pins_are_released(light: TrafficLight, board:
     assert not [pin for pin in (RED, YELLOW, GREEN) if board.is_output(pin)]
 
 
-def test_it_says_what_it_shows(light: TrafficLight) -> None:
+def test_its_repr_has_the_lit_lamps(light: TrafficLight) -> None:
     assert repr(light) == "<TrafficLight: red, yellow>"
     light.close()
     assert repr(light) == "<TrafficLight: dark>"

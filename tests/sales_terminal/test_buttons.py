@@ -1,4 +1,4 @@
-"""The buttons, on a fake clock: presses, bounces and what does not count."""
+"""The buttons, on a fake clock: presses, bounces and presses that do not count."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_each_button_is_a_pass(buttons: Buttons, rider: Rider, clock: FakeClock,
     assert poll(buttons, clock, until=1.0) == [(0.12, pass_type)]
 
 
-def test_one_held_down_counts_once_and_again_after_its_release(
+def test_a_held_button_counts_once_and_again_after_its_release(
     buttons: Buttons, rider: Rider, clock: FakeClock
 ) -> None:
     rider.press(0.1, RED, hold_s=5.0)
@@ -52,22 +52,20 @@ def test_a_contact_that_bounces_is_one_press(buttons: Buttons, rider: Rider, clo
 
 
 @pytest.mark.parametrize(("held_s", "presses"), [(0.015, []), (0.025, [(0.12, SINGLE)])])
-def test_what_is_shorter_than_20_ms_is_no_press(
+def test_a_press_must_last_20_ms(
     buttons: Buttons, rider: Rider, clock: FakeClock, held_s: float, presses: list[tuple[float, PassType]]
 ) -> None:
     rider.press(0.1, RED, hold_s=held_s)
     assert poll(buttons, clock, until=1.0) == presses
 
 
-def test_two_at_once_are_no_choice(buttons: Buttons, rider: Rider, clock: FakeClock) -> None:
+def test_two_at_once_do_not_count(buttons: Buttons, rider: Rider, clock: FakeClock) -> None:
     rider.press(0.1, RED, GREEN)
     rider.press(0.5, YELLOW)
     assert poll(buttons, clock, until=1.0) == [(0.52, TEN)]
 
 
-def test_one_that_is_down_from_the_start_counts_once_it_was_released(
-    board: Board, rider: Rider, clock: FakeClock
-) -> None:
+def test_a_button_held_from_the_start_counts_after_its_release(board: Board, rider: Rider, clock: FakeClock) -> None:
     board.hold_down([RED])
     buttons = Buttons(clock)
     clock.at(0.5, lambda: board.hold_down([]))
@@ -75,7 +73,7 @@ def test_one_that_is_down_from_the_start_counts_once_it_was_released(
     assert poll(buttons, clock, until=2.0) == [(1.02, SINGLE)]
 
 
-def test_one_that_is_down_when_a_question_begins_counts_once_it_was_released(
+def test_a_button_held_when_the_question_begins_counts_after_its_release(
     buttons: Buttons, rider: Rider, clock: FakeClock
 ) -> None:
     rider.press(0.1, RED, hold_s=1.0)
@@ -85,7 +83,7 @@ def test_one_that_is_down_when_a_question_begins_counts_once_it_was_released(
     assert poll(buttons, clock, until=3.0) == [(2.02, SINGLE)]
 
 
-def test_a_press_before_the_question_is_no_answer(buttons: Buttons, rider: Rider, clock: FakeClock) -> None:
+def test_a_press_before_the_question_does_not_count(buttons: Buttons, rider: Rider, clock: FakeClock) -> None:
     rider.press(0.1, RED)
     clock.sleep(1.0)
     buttons.reset()

@@ -79,7 +79,7 @@ class TestSale:
         assert channels(redis) == [f"pass-issued:{pass_type}"]
 
     @pytest.mark.parametrize("card", [SEVEN_BYTE_CARD, TEN_BYTE_CARD], ids=str)
-    def test_long_uids_count_whole(
+    def test_long_uids_are_used_in_full(
         self, terminal: SalesTerminal, rider: Rider, redis: Redis, clock: FakeClock, card: VirtualCard
     ) -> None:
         buy(rider, card=card)
@@ -95,7 +95,7 @@ class TestSale:
         assert speaker.played == [(1.0, "card-already-has-pass")]
         assert channels(redis) == []
 
-    def test_a_key_that_makes_no_sense_is_left_as_it_is(
+    def test_an_invalid_pass_is_left_as_it_is(
         self, terminal: SalesTerminal, speaker: RecordingSpeaker, redis: Redis
     ) -> None:
         redis.set(SERIAL_NUMBER, "x")
@@ -103,7 +103,7 @@ class TestSale:
         assert speaker.clips == ["card-already-has-pass"]
         assert redis.get(SERIAL_NUMBER) == "x"
 
-    def test_a_card_that_was_sold_elsewhere_meanwhile(
+    def test_a_card_that_got_a_pass_elsewhere_meanwhile(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
         buy(rider)
@@ -170,7 +170,7 @@ class TestFreshPresentation:
 
 
 class TestButtons:
-    def test_a_press_before_the_question_is_no_answer(
+    def test_a_press_before_the_question_does_not_count(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         rider.press(0.5, YELLOW)
@@ -178,7 +178,7 @@ class TestButtons:
         run(terminal.run, clock, until=3.0)
         assert speaker.clips == ["select-a-pass"]
 
-    def test_one_that_is_held_before_the_question_does_not_count(
+    def test_a_button_held_before_the_question_does_not_count(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         rider.press(0.5, YELLOW, hold_s=9.0)
@@ -188,7 +188,7 @@ class TestButtons:
         run(terminal.run, clock, until=5.0)
         assert speaker.played[1:] == [(3.0, "tap-card-to-confirm"), (4.0, THANKS[PassType.TWO_HOUR])]
 
-    def test_it_counts_once_it_was_released(
+    def test_it_counts_after_its_release(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         rider.press(0.5, YELLOW, hold_s=1.0)
@@ -198,7 +198,7 @@ class TestButtons:
         run(terminal.run, clock, until=4.0)
         assert speaker.clips[-1] == THANKS[PassType.TEN_TRIP]
 
-    def test_two_at_once_are_no_choice(
+    def test_two_at_once_do_not_count(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         rider.tap(1.0)
@@ -208,7 +208,7 @@ class TestButtons:
 
 
 class TestPrompts:
-    def test_a_tap_cuts_the_running_one_short_and_so_does_a_press(
+    def test_a_tap_or_a_press_stops_the_one_that_is_playing(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         """A press by the prompt that it starts; see the speaker's own tests."""
@@ -247,7 +247,7 @@ class TestUnanswered:
             run(SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run, clock, until=2.0)
         assert speaker.played == [(1.0, "out-of-service")]
 
-    def test_a_sale_whose_answer_was_lost_is_finished_by_the_next_tap(
+    def test_a_sale_whose_answer_was_lost_is_completed_by_the_next_tap(
         self,
         terminal: SalesTerminal,
         store: LossyStore,
@@ -310,7 +310,7 @@ class TestReaderOutOfService:
             (6.0, "select-a-pass"),
         ]
 
-    def test_a_button_that_is_down_already_gets_no_prompt(
+    def test_a_button_that_was_held_before_gets_no_prompt(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
     ) -> None:
         rider.press(0.5, RED, hold_s=3.0)
@@ -318,7 +318,7 @@ class TestReaderOutOfService:
         run(terminal.run, clock, until=3.0)
         assert speaker.played == [(1.0, "out-of-service")]
 
-    def test_the_service_manager_is_told(
+    def test_the_service_manager_gets_the_readers_problem(
         self, store: LossyStore, speaker: RecordingSpeaker, board: Board, clock: FakeClock
     ) -> None:
         manager = RecordingServiceManager(clock)

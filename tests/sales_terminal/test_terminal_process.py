@@ -28,7 +28,7 @@ def terminal(environment: dict[str, str], pi: VirtualPi) -> Iterator[Program]:
 
 
 def press(pi: VirtualPi, pass_type: PassType, sound: str = "tap-card-to-confirm") -> None:
-    """Hold a button until the sound begins, and let go."""
+    """Hold a button until the sound begins, and release it."""
     with expect_sound(pi, sound):
         pi.press(PINS[pass_type])
     pi.release(PINS[pass_type])
@@ -43,7 +43,7 @@ def channels(redis: Redis) -> list[str]:
 
 
 @pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGINT])
-def test_it_sells_to_a_practised_rider_and_ends_in_silence(
+def test_it_sells_to_a_practised_rider_and_stops_silently(
     terminal: Program, pi: VirtualPi, redis: Redis, with_signal: signal.Signals
 ) -> None:
     tap(pi, "select-a-pass")
@@ -52,14 +52,14 @@ def test_it_sells_to_a_practised_rider_and_ends_in_silence(
     assert redis.hgetall(SERIAL_NUMBER) == {"passType": "TEN_TRIP", "tripsRemaining": "10"}
     for prompt, whole_s in [("select-a-pass", 4.0), ("tap-card-to-confirm", 1.8)]:
         (began,), (ended,) = seen(pi, Kind.SOUND_BEGAN, prompt), seen(pi, Kind.SOUND_ENDED, prompt)
-        assert ended.at - began.at < whole_s, "it is cut short"
+        assert ended.at - began.at < whole_s, "it is stopped early"
     tap(pi, "card-already-has-pass")
     assert terminal.stop(with_signal) == 0
     pi.wait_for(lambda pi: not pi.running and not pi.sounding, 10)
     assert tracebacks(terminal) == []
 
 
-def test_killed_within_a_sale_it_begins_anew(
+def test_killed_during_a_sale_it_can_be_restarted(
     terminal: Program, pi: VirtualPi, redis: Redis, environment: dict[str, str]
 ) -> None:
     tap(pi, "select-a-pass")
@@ -87,7 +87,7 @@ def test_reader_unplugged_and_plugged_in(terminal: Program, pi: VirtualPi) -> No
 
 
 class TestRedis:
-    def test_away_at_start_until_it_comes(
+    def test_down_at_start_then_up(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
     ) -> None:
         server = Server(server_program, tmp_path)
@@ -101,7 +101,7 @@ class TestRedis:
             assert terminal.stop() == 0
             assert tracebacks(terminal) == []
 
-    def test_away_at_the_confirmation(
+    def test_down_at_the_confirmation(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
     ) -> None:
         server = Server(server_program, tmp_path, "--appendonly", "yes")
@@ -117,7 +117,7 @@ class TestRedis:
                 assert not redis.exists(SERIAL_NUMBER)
                 tap(pi, "select-a-pass")
 
-    def test_silent_at_the_confirmation_the_sale_is_finished_by_the_next_tap(
+    def test_suspended_at_the_confirmation_the_next_tap_completes_the_sale(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]
     ) -> None:
         server = Server(server_program, tmp_path)

@@ -1,4 +1,4 @@
-"""A small device for tests: a lamp for a resting card, one for a button that is down, one for a missing reader."""
+"""A small device for tests: a lamp for a card, one for a pressed button, one for a missing reader."""
 
 CARD_LAMP, BUTTON_LAMP, FAULT_LAMP, BUTTON, RESET = 26, 19, 20, 13, 25
 

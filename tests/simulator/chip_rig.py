@@ -1,4 +1,4 @@
-"""A reader on a test bench: its SPI wires, its clock, and the steps a host takes over and over."""
+"""A reader on a test bench: its SPI wires, its clock, and a host's usual steps."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class Answer:
 
 
 class Rig:
-    """An MFRC522 whose time passes only when it is told so."""
+    """An MFRC522 whose time is set by the test."""
 
     def __init__(self, *cards: AnyCard) -> None:
         self.now = 0.0

@@ -60,7 +60,7 @@ class TestSelection:
         assert walk_cascade(rig)[0] == uid
 
     @pytest.mark.parametrize("size", [0, 3, 5, 8, 11])
-    def test_other_sizes_do_not_exist(self, size: int) -> None:
+    def test_other_sizes_are_invalid(self, size: int) -> None:
         with pytest.raises(ValueError, match="4, 7 or 10 bytes"):
             VirtualCard(bytes(size))
 
@@ -115,7 +115,7 @@ class TestStates:
         assert rig.transceive(bytes([REQA])).data == b""
 
     @pytest.mark.parametrize("command", [REQA, WUPA])
-    def test_a_second_request_finds_the_card_ready_and_sends_it_back(self, rig: Rig, command: int) -> None:
+    def test_a_second_request_sends_a_ready_card_back(self, rig: Rig, command: int) -> None:
         assert [rig.wake(command) for _ in range(4)] == [ATQA, b"", ATQA, b""]
 
     def test_hlta_is_not_answered_and_only_wupa_wakes(self, rig: Rig) -> None:
@@ -144,7 +144,7 @@ class TestStates:
         rig.transceive(b"\x50\x00\x00\x00")  # HLTA with a wrong CRC_A
         assert rig.wake() == ATQA
 
-    def test_a_lifted_card_forgets(self, rig: Rig) -> None:
+    def test_a_lifted_card_loses_its_state(self, rig: Rig) -> None:
         self.activate(rig)
         rig.halt()
         rig.chip.place([])
@@ -154,7 +154,7 @@ class TestStates:
 
 
 class TestCollisions:
-    def test_its_place_is_told_from_1(self) -> None:
+    def test_its_position_counts_from_1(self) -> None:
         rig = Rig(CARD, OTHER).initialise()
         rig.write(Register.COLL, 0x80)
         assert rig.wake() == ATQA
@@ -162,7 +162,7 @@ class TestCollisions:
         assert answer.error == Error.COLL_ERR
         assert answer.coll == 0x80 | 28
 
-    def test_the_32nd_bit_is_told_as_0(self) -> None:
+    def test_the_32nd_bit_reads_as_0(self) -> None:
         rig = Rig(CARD, VirtualCard(bytes.fromhex("0a1b2cbd"))).initialise()
         rig.wake()
         assert rig.transceive(b"\x93\x20").coll & 0x3F == 0
@@ -178,14 +178,14 @@ class TestCollisions:
         answer = rig.transceive(bytes([REQA]), last_bits=7)
         assert (answer.error, answer.coll & 0x3F) == (Error.COLL_ERR, 7)
 
-    def test_a_lone_card_collides_with_nobody(self) -> None:
+    def test_a_single_card_does_not_collide(self) -> None:
         rig = Rig(CARD).initialise()
         assert rig.transceive(bytes([REQA]), last_bits=7).coll & COLL_POS_NOT_VALID
 
     @given(st.binary(min_size=4, max_size=4), st.binary(min_size=4, max_size=4))
     @example(CARD.uid, OTHER.uid)
     @example(b"\x00\x00\x00\x00", b"\x00\x00\x00\x80")
-    def test_the_anticollision_loop_finds_both_of_two(self, one: bytes, another: bytes) -> None:
+    def test_the_anticollision_loop_finds_both_cards(self, one: bytes, another: bytes) -> None:
         assume(one != another)
         rig = Rig(VirtualCard(one), VirtualCard(another)).initialise()
         found = set()
@@ -215,7 +215,7 @@ def resolve(rig: Rig) -> bytes:
 
 
 class TestPhone:
-    def test_a_new_random_uid_whenever_it_comes(self) -> None:
+    def test_a_new_random_uid_at_each_tap(self) -> None:
         rig = Rig().initialise()
         uids = set()
         for _ in range(4):
@@ -227,7 +227,7 @@ class TestPhone:
             rig.chip.place([])
         assert len(uids) > 1
 
-    def test_the_same_while_it_stays(self) -> None:
+    def test_the_same_uid_during_a_tap(self) -> None:
         rig = Rig(VirtualPhone()).initialise()
         rig.wake()
         first = walk_cascade(rig)
@@ -237,7 +237,7 @@ class TestPhone:
 
 
 @pytest.mark.parametrize(
-    "card", [CARD, VirtualCard(bytes(7)), VirtualCard(bytes(10)), VirtualPhone(), VirtualPhone("phone of Ada")]
+    "card", [CARD, VirtualCard(bytes(7)), VirtualCard(bytes(10)), VirtualPhone(), VirtualPhone("phone 2")]
 )
-def test_cards_can_be_written_down(card: VirtualCard | VirtualPhone) -> None:
+def test_cards_can_be_parsed_from_their_text(card: VirtualCard | VirtualPhone) -> None:
     assert parse_card(str(card)) == card

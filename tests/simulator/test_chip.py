@@ -60,7 +60,7 @@ class TestRegisters:
         ready.write(Register.COMMAND, Command.SOFT_RESET)
         assert [ready.read(register) for register in (0x01, 0x0A, 0x11, 0x14, 0x2A)] == [0x20, 0, 0x3F, 0x80, 0]
 
-    def test_crypto1_cannot_be_switched_on_by_hand(self, rig: Rig) -> None:
+    def test_the_host_cannot_set_crypto1(self, rig: Rig) -> None:
         rig.write(Register.STATUS2, 0x48)
         assert rig.read(Register.STATUS2) == 0x40
 
@@ -107,7 +107,7 @@ class TestFifo:
         assert rig.read_fifo() == bytes(range(10))
         assert rig.read(Register.FIFO_LEVEL) == 0
 
-    def test_the_65th_byte_overflows_and_a_flush_forgives(self, rig: Rig) -> None:
+    def test_the_65th_byte_overflows_and_a_flush_clears_the_error(self, rig: Rig) -> None:
         rig.write(Register.FIFO_DATA, *range(64))
         assert rig.read(Register.ERROR) == 0
         rig.write(Register.FIFO_DATA, 99)
@@ -211,7 +211,7 @@ class TestTimer:
             assert rig.read(Register.COM_IRQ) & ComIrq.TIMER
             assert rig.read(Register.STATUS1) & Status1.T_RUNNING
 
-    def test_auto_restart_keeps_its_beat_however_long_nobody_looks(self, rig: Rig) -> None:
+    def test_auto_restart_keeps_its_period_without_accesses(self, rig: Rig) -> None:
         rig.initialise()
         rig.write(Register.T_MODE, 0x1D)
         rig.write(Register.CONTROL, 0x40)
@@ -255,13 +255,13 @@ class TestTransceive:
         assert ready.read(Register.COM_IRQ) & ComIrq.RX
         assert ready.read_fifo() == b"\x04\x00"
 
-    def test_a_command_cuts_a_transmission_short(self, ready: Rig) -> None:
+    def test_a_command_aborts_a_transmission(self, ready: Rig) -> None:
         ready.start(bytes([REQA]), last_bits=7)
         ready.now += REQA_S / 2
         ready.write(Register.COMMAND, Command.IDLE)
         ready.now += ENOUGH_S
         assert ready.read(Register.FIFO_LEVEL) == 0
-        assert ready.wake() == b"\x04\x00"  # the card has not met that frame, so this one finds it idle
+        assert ready.wake() == b"\x04\x00"  # the card has not received that frame, so it is idle
 
     def test_transmit_then_receive(self, ready: Rig) -> None:
         ready.write(Register.COM_IRQ, 0x7F)
@@ -288,7 +288,7 @@ class TestTransceive:
         answer = ready.transceive(bytes([REQA]), last_bits=7)
         assert (answer.data, answer.error) == (b"\x04\x00", Error.CRC_ERR)
 
-    def test_a_receiver_that_is_off_hears_nothing(self, ready: Rig) -> None:
+    def test_a_receiver_that_is_off_receives_nothing(self, ready: Rig) -> None:
         ready.start(bytes([REQA]), last_bits=7)
         ready.write(Register.COMMAND, 0x20 | Command.NO_CMD_CHANGE)
         ready.now += ENOUGH_S
@@ -300,7 +300,7 @@ class TestTransceive:
         assert ready.read(Register.STATUS2) == ModemState.WAIT_FOR_DATA
         assert ready.read(Register.STATUS1) & Status1.T_RUNNING
 
-    def test_a_card_pulled_off_while_it_answers_garbles_the_answer(self, ready: Rig) -> None:
+    def test_a_card_removed_while_it_answers_causes_a_parity_error(self, ready: Rig) -> None:
         ready.start(bytes([REQA]), last_bits=7)
         ready.now += REQA_S + 1172 / 13.56e6 + 5 * 128 / 13.56e6
         ready.chip.place([])
@@ -367,7 +367,7 @@ class TestWires:
         ready.chip.set_nrstpd(True)
         assert (ready.read(Register.VERSION), ready.read(Register.T_MODE)) == (0x92, 0x00)
 
-    def test_a_resting_card_notices_no_newcomer(self, ready: Rig) -> None:
+    def test_a_halted_card_is_not_affected_by_a_second_one(self, ready: Rig) -> None:
         ready.wake()
         ready.select(ready.transceive(b"\x93\x20").data)
         ready.halt()
@@ -383,7 +383,7 @@ _CARDS = st.lists(
 
 
 @given(st.lists(st.tuples(_TRANSFERS, st.floats(0, 0.02), _CARDS)))
-def test_no_host_can_confuse_the_chip(steps: list[tuple[list[int], float, list[VirtualCard | VirtualPhone]]]) -> None:
+def test_the_chip_survives_any_access(steps: list[tuple[list[int], float, list[VirtualCard | VirtualPhone]]]) -> None:
     now = 0.0
     chip = Mfrc522(clock=lambda: now)
     for mosi, seconds, cards in steps:

@@ -28,34 +28,34 @@ def test_a_riders_day() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "complaint"),
+    ("line", "message"),
     [
-        ("dance", "no command 'dance': try help"),
+        ("dance", "unknown command 'dance': try help"),
         ("tap gate", "usage: tap DEVICE CARD"),
-        ("tap door 1", "no device 'door': there is terminal or gate"),
-        ("tap gate 99", "no card '99'"),
-        ("press eleven", "no button 'eleven': there is single, ten or two"),
-        ("lift 1", "card 1 lies on no reader"),
+        ("tap door 1", "unknown device 'door': expected terminal or gate"),
+        ("tap gate 99", "unknown card '99'"),
+        ("press eleven", "unknown button 'eleven': expected single, ten or two"),
+        ("lift 1", "card 1 is on no reader"),
         ("later soon", "usage: later 90s, later 30m or later 2h"),
         ("wait long", "'long' is not a number of seconds"),
         ("within 1 expect gate green", "not within 1 s; the gate did:"),
         ("expect card 1 TEN_TRIP", "no pass"),
         ("start redis", "Redis is running already"),
-        ("stop world", "no server 'world': there is redis"),
+        ("stop world", "unknown server 'world': expected redis"),
         ("add terminal", "usage: add gate"),
-        ("cut redis", "no source 'redis': there is terminal, gate or monitor"),
-        ("lay gate 1 copy", "card 1 and its copy answer as one: lay them on two readers"),
+        ("cut redis", "unknown source 'redis': expected terminal, gate or monitor"),
+        ("lay gate 1 copy", "card 1 and its copy have the same UID: lay them on two readers"),
     ],
 )
-def test_a_line_that_fails_ends_the_script(line: str, complaint: str, tmp_path: Path) -> None:
+def test_a_line_that_fails_ends_the_script(line: str, message: str, tmp_path: Path) -> None:
     status, demo = run_script(f"cards\n\n# a comment\n{line}\n", tmp_path)
     assert status == 1
     (error,) = demo.errors
     assert error.startswith(f"line 4: {line}: ")
-    assert complaint in error
+    assert message in error
 
 
-def test_something_happens_that_was_not_expected(tmp_path: Path) -> None:
+def test_an_unexpected_event(tmp_path: Path) -> None:
     status, demo = run_script("expect gate connected\ntap gate 1\nexpect gate nothing\n", tmp_path)
     assert status == 1
     assert "the gate did: " in demo.errors[0]
@@ -64,7 +64,7 @@ def test_something_happens_that_was_not_expected(tmp_path: Path) -> None:
 def test_a_card_can_be_in_one_place_only(tmp_path: Path) -> None:
     status, demo = run_script("lay gate 1\nlay terminal 1\n", tmp_path)
     assert status == 1
-    assert demo.errors == ["line 2: lay terminal 1: card 1 lies on the gate: lift it first"]
+    assert demo.errors == ["line 2: lay terminal 1: card 1 is on the reader of gate: lift it first"]
 
 
 def test_the_server_is_stopped_and_started_once(tmp_path: Path) -> None:

@@ -81,18 +81,18 @@ def page(browser: Browser, demo: Demo) -> Iterator[Page]:
     """The page; any warning or error on its console fails the test."""
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.extend([message.text] * (message.type in {"error", "warning"})))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        problems: list[str] = []
+        page.on("console", lambda message: problems.extend([message.text] * (message.type in {"error", "warning"})))
+        page.on("pageerror", lambda error: problems.append(str(error)))
         page.goto(demo.address)
         expect(page.locator('[data-device="gate"] [data-lamp="red"]')).to_have_attribute("data-lit", "true")
         yield page
-        if complaints:
-            raise RuntimeError("\n".join(complaints))
+        if problems:
+            raise RuntimeError("\n".join(problems))
 
 
 def lying(page: Page, device: str, card: str = "") -> Locator:
-    """The card where it lies on a device's reader, or all that lie there."""
+    """A card, or all cards, on a device's reader."""
     cards = page.locator(f'[data-device="{device}"] .lying')
     return cards.locator(f'[data-card="{card}"]' if card else "[data-card]")
 
@@ -212,7 +212,7 @@ def test_cards_can_be_dragged(page: Page) -> None:
     expect(lying(page, "gate")).to_have_count(0)
 
 
-def test_the_keyboard_is_enough(page: Page) -> None:
+def test_the_keyboard_works(page: Page) -> None:
     for place in ('[data-card="4"]', '[data-reader="terminal"]'):
         page.locator(place).focus()
         page.keyboard.press("Enter")
@@ -226,7 +226,7 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     expect(lying(page, "terminal", "4")).to_have_count(0)
 
 
-def test_a_touch_screen_is_enough(browser: Browser, demo: Demo) -> None:
+def test_a_touch_screen_works(browser: Browser, demo: Demo) -> None:
     with browser.new_context(viewport={"width": 1024, "height": 768}, has_touch=True) as context:
         page = context.new_page()
         page.goto(demo.address)
@@ -255,7 +255,7 @@ def test_the_demo_survives_a_closed_page_and_leaves_nothing_behind(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_page_can_send_only_commands_that_take_no_time(demo: Demo) -> None:
+def test_a_page_can_send_only_commands_that_do_not_block(demo: Demo) -> None:
     async def send(line: str) -> str:
         async with (
             aiohttp.ClientSession() as session,
@@ -268,7 +268,7 @@ def test_a_page_can_send_only_commands_that_take_no_time(demo: Demo) -> None:
         return ""
 
     assert in_a_thread(send("wait 99")) == "a page cannot send this command"
-    assert in_a_thread(send("lay gate 99")).startswith("no card '99'")
+    assert in_a_thread(send("lay gate 99")).startswith("unknown card '99'")
 
 
 def test_a_port_that_is_in_use_ends_the_demo_with_one_line() -> None:

@@ -50,7 +50,7 @@ def test_duration(data: bytes, seconds: float) -> None:
 
 
 @pytest.mark.process
-def test_a_clip_sounds_as_long_as_it_is(pi: VirtualPi, tmp_path: Path) -> None:
+def test_a_clip_plays_for_its_duration(pi: VirtualPi, tmp_path: Path) -> None:
     player = start(pi, "-q", "-o", "alsa", "--", clip(tmp_path, "access granted", FRAME * 10))
     assert player.wait(SOON_S) == 0
     pi.wait_for(lambda pi: len(pi.observations) == 2, SOON_S)
@@ -63,7 +63,7 @@ def test_a_clip_sounds_as_long_as_it_is(pi: VirtualPi, tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_at_once_when_told(pi: VirtualPi, tmp_path: Path, end: signal.Signals) -> None:
+def test_a_signal_ends_it_at_once(pi: VirtualPi, tmp_path: Path, end: signal.Signals) -> None:
     player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
     pi.wait_for(lambda pi: [sound.what for sound in pi.sounding] == ["buzzer"], SOON_S)
     player.send_signal(end)
@@ -82,7 +82,7 @@ def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.parametrize("data", [b"", bytes(range(255)) * 16], ids=["empty", "no frame"])
-def test_junk_ends_at_once(pi: VirtualPi, tmp_path: Path, data: bytes) -> None:
+def test_an_invalid_file_ends_at_once(pi: VirtualPi, tmp_path: Path, data: bytes) -> None:
     assert start(pi, "-q", clip(tmp_path, "junk", data)).wait(SOON_S) == 0
     assert pi.observations == ()
 
@@ -96,7 +96,7 @@ def test_a_missing_file(pi: VirtualPi, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
-def test_without_a_station_it_plays_all_the_same(tmp_path: Path) -> None:
+def test_it_plays_without_a_station(tmp_path: Path) -> None:
     with VirtualPi() as pi:
         environment = pi.environment()
     path = clip(tmp_path, "chime", FRAME)

@@ -56,12 +56,12 @@ class TestGpio:
             bcm.setup(channel, bcm.OUT)
 
     @pytest.mark.parametrize("channel", ["26", None, [26, "19"]])
-    def test_a_channel_that_is_no_number(self, bcm: Any, channel: object) -> None:
+    def test_a_channel_that_is_not_a_number(self, bcm: Any, channel: object) -> None:
         with pytest.raises(ValueError, match="Channel must be an integer"):
             bcm.setup(channel, bcm.OUT)
 
     @pytest.mark.parametrize(
-        ("arguments", "complaint"),
+        ("arguments", "message"),
         [
             ((7,), "invalid direction"),
             ((0, 22), "not valid for outputs"),
@@ -69,8 +69,8 @@ class TestGpio:
             ((1, 5), "Invalid value for pull_up_down"),
         ],
     )
-    def test_bad_setups(self, bcm: Any, arguments: tuple[int, ...], complaint: str) -> None:
-        with pytest.raises(ValueError, match=complaint):
+    def test_bad_setups(self, bcm: Any, arguments: tuple[int, ...], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
             bcm.setup(26, *arguments)
 
     def test_only_outputs_are_driven(self, bcm: Any) -> None:
@@ -177,16 +177,16 @@ class TestRealDriver:
         the_board().reader.place([CARD])
         assert reader.read_id_no_block() == 43405556992
 
-    def test_every_second_look_at_a_resting_card_fails(self, reader: Any) -> None:
+    def test_every_second_read_of_a_resting_card_fails(self, reader: Any) -> None:
         the_board().reader.place([CARD])
         assert [reader.read_id_no_block() for _ in range(4)] == [43405556992, None, 43405556992, None]
 
-    def test_two_cards_are_none(self, reader: Any) -> None:
+    def test_two_cards_are_not_read(self, reader: Any) -> None:
         the_board().reader.place([CARD, VirtualCard(bytes.fromhex("11223344"))])
         assert reader.read_id_no_block() is None
 
-    def test_a_look_at_nothing_costs_2013_transfers(self, reader: Any) -> None:
-        """The driver deaf to the timer: 13 transfers of preparation and 2,000 reads of ComIrqReg."""
+    def test_a_read_without_a_card_costs_2013_transfers(self, reader: Any) -> None:
+        """The driver ignores the timer: 13 transfers of preparation and 2,000 reads of ComIrqReg."""
         before = the_board().reader.transfers
         assert reader.read_id_no_block() is None
         assert the_board().reader.transfers - before == 2013
@@ -197,7 +197,7 @@ class TestRealDriver:
         assert reader.READER.MFRC522_SelectTag([0x0A, 0x1B, 0x2C, 0x3D, 0x00]) == 0x08
 
 
-def test_a_board_whose_station_is_not_there_stands_alone(tmp_path: Path) -> None:
+def test_a_board_works_without_its_station(tmp_path: Path) -> None:
     board = Board(station=str(tmp_path / "nowhere"))
     board.drive(26, True)
     assert board.level(26)

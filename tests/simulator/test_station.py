@@ -1,4 +1,4 @@
-"""A whole virtual Pi: a program in a process of its own, and the surroundings of it."""
+"""A whole virtual Pi: its station, and a program as a process."""
 
 import os
 import subprocess
@@ -54,7 +54,7 @@ def test_the_environment_adds_and_keeps(pi: VirtualPi) -> None:
 
 
 @pytest.mark.usefixtures("program")
-class TestHands:
+class TestActions:
     def test_lay_and_lift(self, pi: VirtualPi) -> None:
         for card in (CARD, VirtualPhone()):
             pi.lay(card)
@@ -62,7 +62,7 @@ class TestHands:
             pi.lift(card)
             wait_until_lit(pi)
 
-    def test_what_is_not_there_cannot_be_lifted(self, pi: VirtualPi) -> None:
+    def test_a_missing_card_cannot_be_lifted(self, pi: VirtualPi) -> None:
         with pytest.raises(ValueError, match="not in list"):
             pi.lift(CARD)
 
@@ -83,7 +83,7 @@ class TestHands:
 
 
 @pytest.mark.usefixtures("program")
-class TestEyes:
+class TestObservations:
     def test_observations_are_in_order_and_on_the_common_clock(self, pi: VirtualPi) -> None:
         before = time.monotonic()
         pi.press(BUTTON)
@@ -100,7 +100,7 @@ class TestEyes:
         wait_until_lit(pi, CARD_LAMP)
         assert pi.spi_transfers(SOON_S) > before
 
-    def test_a_wait_in_vain_tells_what_there_is_to_see(self, pi: VirtualPi) -> None:
+    def test_a_timeout_shows_the_state(self, pi: VirtualPi) -> None:
         pi.press(BUTTON)
         wait_until_lit(pi, BUTTON_LAMP)
         with pytest.raises(TimeoutError, match=rf"lit=\[{BUTTON_LAMP}\].*last: started \d+ .*lit {BUTTON_LAMP} "):
@@ -108,9 +108,7 @@ class TestEyes:
 
 
 class TestProcesses:
-    def test_the_surroundings_outlast_a_program_that_is_killed(
-        self, pi: VirtualPi, program: "subprocess.Popen[bytes]"
-    ) -> None:
+    def test_the_state_outlasts_a_killed_program(self, pi: VirtualPi, program: "subprocess.Popen[bytes]") -> None:
         pi.lay(CARD)
         pi.press(BUTTON)
         wait_until_lit(pi, CARD_LAMP, BUTTON_LAMP)
@@ -120,7 +118,7 @@ class TestProcesses:
         assert (pi.observations[-1].kind, pi.observations[-1].what) == (Kind.GONE, program.pid)
         assert pi.lit == {CARD_LAMP, BUTTON_LAMP}
         with start(pi) as second:
-            wait_until_lit(pi)  # it begins with its lamps low, and then looks
+            wait_until_lit(pi)  # it begins with its lamps low
             wait_until_lit(pi, CARD_LAMP, BUTTON_LAMP)
             second.kill()
 
@@ -153,12 +151,12 @@ class TestProcesses:
         output, _ = process.communicate(timeout=SOON_S)
         assert (process.returncode, output.strip()) == (0, b"1")
 
-    def test_no_program_makes_no_transfers(self, pi: VirtualPi) -> None:
+    def test_transfers_need_a_program(self, pi: VirtualPi) -> None:
         with pytest.raises(TimeoutError, match="running=False"):
             pi.spi_transfers(0.01)
 
 
-def test_a_listener_hears_every_observation() -> None:
+def test_a_listener_gets_every_observation() -> None:
     heard: list[Observation] = []
     gone = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Events, whoever has published them."""
+"""Events, valid and forged."""
 
 import json
 from datetime import UTC, datetime

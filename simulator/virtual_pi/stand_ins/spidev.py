@@ -50,7 +50,7 @@ class SpiDev:
     xfer = xfer2
 
     def writebytes(self, values: Sequence[int]) -> None:
-        """Send bytes; what is received is dropped."""
+        """Send bytes and discard what is received."""
         self.xfer2(list(values))
 
     def readbytes(self, length: int) -> list[int]:
@@ -65,7 +65,7 @@ class SpiDev:
 
 
 def _octets(values: Sequence[int]) -> list[int]:
-    if not isinstance(values, list | Sequence):  # most are lists, and to ask an abstract class takes long
+    if not isinstance(values, list | Sequence):  # most are lists, and a check of the abstract class is slow
         raise TypeError("Argument must be a sequence")
     if not values:
         raise TypeError("Empty argument list.")

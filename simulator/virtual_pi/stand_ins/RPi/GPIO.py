@@ -148,4 +148,4 @@ def _pins(channel: Channels) -> list[int]:
     return pins
 
 
-the_board()  # a program's Pi is there as soon as it loads this
+the_board()  # connects to the station on import

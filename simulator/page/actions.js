@@ -1,10 +1,10 @@
-/* What the user's hands do with cards. */
+/* What the user does with cards. */
 
 import { send } from "./connection.js";
 import { toast, wait } from "./dom.js";
 import { cardsOn, placeOf, refresh, state } from "./state.js";
 
-const HOLD_MS = 500; // as a hand holds a card to a reader
+const HOLD_MS = 500; // a rider's tap
 const REST_MS = 500; // longer than the 300 ms that end a presentation
 const RACE_MS = 1200;
 

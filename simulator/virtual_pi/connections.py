@@ -1,4 +1,4 @@
-"""The wires between a virtual Pi's surroundings and the programs on it: lines of JSON on a Unix socket."""
+"""The connections between a virtual Pi's station and the programs on it: lines of JSON on a Unix socket."""
 
 import contextlib
 import json
@@ -13,19 +13,19 @@ from typing import Any
 Message = dict[str, Any]
 
 
-class Wires:
+class Connections:
     """Listens at a Unix socket, to any number of programs, each in a thread of its own.
 
     Args:
         receive: called with every message and the connection that it came by.
-        hang_up: called when a connection has ended, in whatever way.
+        on_close: called when a connection has ended.
     """
 
     def __init__(
-        self, receive: Callable[[socket.socket, Message], None], hang_up: Callable[[socket.socket], None]
+        self, receive: Callable[[socket.socket, Message], None], on_close: Callable[[socket.socket], None]
     ) -> None:
         self._receive = receive
-        self._hang_up = hang_up
+        self._on_close = on_close
         self._connections: set[socket.socket] = set()
         self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
         self.address = str(self._folder / "station")
@@ -55,7 +55,7 @@ class Wires:
                 for line in lines:
                     self._receive(connection, json.loads(line))
             self._connections.discard(connection)
-            self._hang_up(connection)
+            self._on_close(connection)
 
 
 def send(connection: socket.socket, message: Message) -> None:
