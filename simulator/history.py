@@ -48,7 +48,7 @@ class History:
                 raise ExpectationError(f"not within {limit_s:g} s; the {source} did: {done}")
 
     def expect_nothing(self, source: str, limit_s: float) -> None:
-        """Wait for so long and check that the source does nothing.
+        """Check that the source does nothing for this long.
 
         Raises:
             ExpectationError: it does something.

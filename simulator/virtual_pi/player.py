@@ -64,7 +64,7 @@ def _parse(arguments: list[str]) -> tuple[str, list[str]]:
 
 
 def _report(path: str, module: str) -> socket | None:
-    """Tell the station that a sound begins; it ends with the connection, however this process ends."""
+    """Report the start of a sound to the station; it ends with the connection, however this process ends."""
     if not (address := os.environ.get("VIRTUAL_PI_SOCKET")):
         return None
     stem = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122  # pathlib is slow to import

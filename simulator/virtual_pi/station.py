@@ -44,8 +44,7 @@ class Observation:
 class VirtualPi:
     """One Raspberry Pi's surroundings: cards, buttons, lamps, sounds. Any thread may use it.
 
-    What lies on the reader, is held down or is lit stays so when a program ends, however it ends, and when the next
-    one is started.
+    Cards, held buttons and lit lamps keep their state when a program ends or is killed, and when the next one starts.
 
     Args:
         listener: called with every observation, in order; it must not block.

@@ -85,7 +85,7 @@ class Station:
         return laid_at, seen(self.pi, kind, lamp)[-1].at if lamp else laid_at
 
     def wait_for_sounds(self, number: int) -> None:
-        """Wait until so many sounds have begun since the start."""
+        """Wait until this many sounds have begun since the start."""
         self.pi.wait_for(lambda pi: len(heard(pi)) >= number, LIGHT_LIMIT_S)
 
 

@@ -149,7 +149,7 @@ def test_command_that_is_not_run_is_valid(name: str) -> None:
 
 
 def repository_files(text: str) -> Iterator[str]:
-    """Yield what commands name of this repository: scripts, files, and modules; pytest is no module of it."""
+    """Yield what commands name of this repository: scripts, files, and modules; pytest is not one of them."""
     for line in text.splitlines():
         words = [word.removeprefix(".venv/bin/") for word in shlex.split(line, comments=True)]
         yield from (word for word in words if word.startswith(("scripts/", "deploy/", "tests/", "audio/", ".ci/")))

@@ -13,7 +13,7 @@ from tests.drills.drill import Outcome, entries, passes, require, require_clean_
 from tests.processes import Program
 from tests.rider import CARD, RED, SERIAL_NUMBER, heard, lift, seen, wait_for_lights
 
-ANSWERED_WITHIN_S = 2.0  # a second, and what a busy machine takes from the card to the call and on to the speaker
+ANSWERED_WITHIN_S = 2.0  # a second, and the time that a busy machine takes before and after the call
 TRIPS = 1000
 Change = Callable[[FaultProxy], None]
 

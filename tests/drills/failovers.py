@@ -135,7 +135,7 @@ class Cluster:
         return program
 
     def lose_the_primary(self) -> Server:
-        """Kill the primary, and what is on its way from it; return the server that takes its place."""
+        """Kill the primary, with all that it was sending; return the server that replaces it."""
         self._network.refuse()
         self._primary.kill()
         return wait_for(lambda: next(filter(_is_primary, self._replicas), None), 30)
@@ -156,7 +156,7 @@ def _follows(replica: Server) -> bool:
 
 
 def _is_primary(server: Server) -> bool:
-    """Tell whether it is the primary; one that is just being promoted drops its clients."""
+    """Return whether it is the primary; one that is just being promoted drops its clients."""
     try:
         return bool(_replication(server)["role"] == "master")
     except RedisError:

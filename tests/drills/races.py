@@ -116,7 +116,7 @@ def terminals_with_one_card(program: Path, folder: Path, rounds: int = 5) -> Out
 
 
 def cards(count: int) -> list[VirtualCard]:
-    """Return so many different cards."""
+    """Return this many different cards."""
     return [VirtualCard(bytes([0x0A, 0, 0, number])) for number in range(count)]
 
 

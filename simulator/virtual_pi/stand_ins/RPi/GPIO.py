@@ -91,7 +91,7 @@ def input(channel: int) -> int:  # noqa: A001  # its name
 
 
 def gpio_function(channel: int) -> int:
-    """Return what a channel is at present: IN or OUT."""
+    """Return the function of a channel: IN or OUT."""
     (pin,) = _pins(channel)
     return OUT if the_board().is_output(pin) else IN
 
