@@ -69,9 +69,10 @@ def test_a_card_can_be_in_one_place_only(tmp_path: Path) -> None:
 
 def test_the_server_is_stopped_and_started_once(tmp_path: Path) -> None:
     status, demo = run_script(
-        "stop redis\nexpect gate yellow on\nstart redis\nexpect gate yellow off\nstart redis\n", tmp_path
+        "expect gate connected\nstop redis\nexpect gate yellow on\nstart redis\nexpect gate yellow off\nstart redis\n",
+        tmp_path,
     )
-    assert (status, demo.errors) == (1, ["line 5: start redis: Redis is running already"])
+    assert (status, demo.errors) == (1, ["line 6: start redis: Redis is running already"])
     status, demo = run_script("stop redis\nstop redis\n", tmp_path)
     assert (status, demo.errors) == (1, ["line 2: stop redis: Redis is stopped already"])
 
