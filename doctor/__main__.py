@@ -20,14 +20,10 @@ from doctor.hardware import check_sound, hardware_findings
 def main() -> None:
     """Print each finding as soon as it is made, and at the end how many there are."""
     parser = argument_parser("doctor", "Resets the reader, plays a clip, and says what is wrong and how to fix it.")
-    parser.add_argument(
-        "device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what all of them share"
-    )
+    parser.add_argument("device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what they share")
     parser.add_argument("--lights", action="store_true", help="light the gate's lamps, one after another")
     parser.add_argument("--json", action="store_true", help="print JSON: name, status, text, remedy, commands")
-    parser.add_argument(
-        "--settings", metavar="FILE", default=os.devnull, help="read settings from this file (NAME=VALUE)"
-    )
+    parser.add_argument("--settings", metavar="FILE", default=os.devnull, help="a file of settings, NAME=VALUE a line")
     options = parser.parse_args()
     if options.lights and options.device != "gate":
         parser.error("--lights is for the gate: a terminal's pins are inputs")

@@ -119,9 +119,7 @@ def judge(name: str, facts: Mapping[str, str]) -> Finding:
         if finding == name and re.fullmatch(value, facts.get(setting, "")):
             remedy = ("on Redis's machine:", [f"redis-cli CONFIG SET {setting} {better}", "redis-cli CONFIG REWRITE"])
             return Finding(name, status, f"{meaning} ({setting} {facts[setting]})", *(remedy if better else ()))
-    return Finding(
-        name, "SKIP", "this user may not read the settings", "on Redis's machine:", ["redis-cli CONFIG GET '*'"]
-    )
+    return Finding(name, "SKIP", "this user may not read it", "on Redis's machine:", ["redis-cli CONFIG GET '*'"])
 
 
 def _within_limit(check: Callable[[], Finding]) -> Finding:
