@@ -17,13 +17,13 @@ _logger = logging.getLogger(__name__)
 
 
 class CardReader:
-    """Tells presentations: a card is presented once, however long it rests, until it has been away for 300 ms.
+    """Detects presentations: a resting card is presented once, until it has been away for 300 ms.
 
-    A card that lies on the reader from the start, or when the reader comes back from a fault, has not been presented:
-    its tap may have been counted before.
+    A card that is on the reader at the start, or when the reader recovers, is not presented: its tap may have been
+    counted before.
 
     Attributes:
-        problem: what is wrong with the reader, in words for an operator; None if the last look at it was a good one.
+        problem: what is wrong with the reader, in words for an operator; None if the last poll worked.
     """
 
     def __init__(self, driver: "Driver", clock: Clock) -> None:
@@ -35,7 +35,7 @@ class CardReader:
         self.poll()
 
     def poll(self) -> Card | None:
-        """Look once; return the card if its presentation begins with this look. A broken reader shows no cards."""
+        """Poll once; return the card if its presentation begins now. A broken reader returns no cards."""
         try:
             if self._is_ready():
                 return self._presented(self._driver.read_uid())
@@ -66,7 +66,7 @@ class CardReader:
         return card
 
     def _is_ready(self) -> bool:
-        """Tell whether the chip can be used; one that cannot is restarted."""
+        """Return whether the chip can be used; restart it if it cannot."""
         if not self.problem and self._driver.is_ready:
             return True
         self._driver.restart()

@@ -1,4 +1,4 @@
-"""Cards, as the reader meets them."""
+"""Cards, as the reader reads them."""
 
 from dataclasses import dataclass
 from functools import reduce
@@ -6,7 +6,7 @@ from operator import xor
 
 
 class UnreadableError(Exception):
-    """Something answers, but not as one card alone would; the message says how."""
+    """Something answers, but not one card that follows the standard; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Card:
 
     @property
     def serial_number(self) -> str:
-        """The UID as a decimal number; one of 4 bytes counts with its check byte (BCC, ISO/IEC 14443-3, 6.5.3)."""
+        """The UID as a decimal number; one of 4 bytes is followed by its check byte (BCC, ISO/IEC 14443-3, 6.5.3)."""
         number = self.uid + bytes([reduce(xor, self.uid)]) if len(self.uid) == 4 else self.uid
         return str(int.from_bytes(number))
 
     @property
     def is_random(self) -> bool:
-        """Whether the UID is made anew at every tap, as a phone's is (ISO/IEC 14443-3, 6.5.4)."""
+        """Whether the UID is random, a new one at every tap, as a phone's is (ISO/IEC 14443-3, 6.5.4)."""
         return len(self.uid) == 4 and self.uid[0] == 0x08
 
     def __str__(self) -> str:

@@ -1,15 +1,15 @@
-"""Time: handed to whatever measures it or waits, so that a test can hand over another."""
+"""Time, as a parameter of all that measure it or wait, so that a test can replace it."""
 
 import time
 
 
 class Clock:
-    """The machine's monotonic clock, in seconds from a moment that is nowhere defined."""
+    """The machine's monotonic clock, in seconds from an arbitrary start."""
 
     def now(self) -> float:
         """Return the time."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Let the time pass."""
+        """Wait."""
         time.sleep(seconds)

@@ -53,7 +53,7 @@ def version() -> str:
 
 
 def settings_or_exit(program: str) -> Settings:
-    """Read the settings from the environment; on a bad one say so in one line and exit."""
+    """Read the settings from the environment; on a bad one print one line and exit."""
     try:
         return Settings.from_environment(program, os.environ)
     except SettingsError as error:

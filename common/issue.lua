@@ -2,7 +2,7 @@
 -- One sale at a terminal: puts a new pass on the card unless it holds one.
 --
 -- KEYS, ARGV  those of transaction.lua; ARGV[4] is the new pass, a JSON object of its fields
--- Answers     issued, has-pass; a sale that comes again gets the same answer and changes nothing
+-- Answers     issued, has-pass; a repeated sale gets the same answer and changes nothing
 -- Events      pass-issued:SINGLE_USE, pass-issued:TEN_TRIP, pass-issued:TWO_HOUR
 -- Takes       card, is_repeat, last_outcome, write, publish, commit
 

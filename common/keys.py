@@ -2,4 +2,4 @@
 
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
-CHANNELS = "pass-*"  # the pattern of all
+CHANNELS = "pass-*"  # a pattern that matches all

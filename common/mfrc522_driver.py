@@ -10,7 +10,7 @@ from common.clock import Clock
 try:
     import RPi.GPIO as GPIO
     from mfrc522 import MFRC522
-except RuntimeError as error:  # so RPi.GPIO refuses on a machine that is no Pi, whoever loads it
+except RuntimeError as error:  # raised by RPi.GPIO on a machine that is not a Pi
     raise ImportError(str(error)) from error
 
 _SELECT_CODES = (0x93, 0x95, 0x97)  # SEL of cascade levels 1 to 3 (14443-3, 6.5.3)
@@ -36,7 +36,7 @@ class Driver(MFRC522):
         """Open the reader.
 
         Raises:
-            OSError: this machine has no SPI bus, or does not let this user have it; the message says what to do.
+            OSError: this machine has no SPI bus, or this user has no access to it; the message says what to do.
         """
         self._clock = clock
         self._may_be_awake = True  # a program before this one may have left a card selected
@@ -55,7 +55,7 @@ class Driver(MFRC522):
 
     @property
     def is_ready(self) -> bool:
-        """Whether a chip answers, and with its field on: one that was reset in between has it off."""
+        """Whether a chip answers, and with its field on: one that was reset meanwhile has it off."""
         version, tx_control = self._read(self.VersionReg, self.TxControlReg)
         return version not in {0x00, 0xFF} and tx_control & _ANTENNA_ON == _ANTENNA_ON
 
@@ -79,7 +79,7 @@ class Driver(MFRC522):
         What has answered is halted by the next call, since only a card that is idle or halted answers WUPA.
 
         Raises:
-            UnreadableError: several cards answer, or one that leaves or does not keep to the standard.
+            UnreadableError: several cards answer, or one that is removed or violates the standard.
         """
         if self._may_be_awake:
             self.halt()
@@ -128,12 +128,12 @@ class Driver(MFRC522):
         """Send a frame, of its last byte only `last_bits` unless 0, and return the answer, of `answer_bits`.
 
         Raises:
-            NoAnswerError: none began before the timer ran out.
+            NoAnswerError: no answer began before the timer expired.
             UnreadableError: the answer is flawed; the message says how.
         """
         self._send(frame, last_bits)
         self._clock.sleep((len(frame) + answer_bits / 8) * _BYTE_S + _FRAME_DELAY_S)
-        for _ in range(4):  # the first is enough, unless the machine's clock or the chip's is out
+        for _ in range(4):  # the first is enough, unless the machine's clock or the chip's is inaccurate
             outcome = self._read(self.CommIrqReg, self.ErrorReg, self.FIFOLevelReg, self.ControlReg)
             requests, errors, level, control = outcome
             if requests & _ANSWERED:
@@ -145,7 +145,7 @@ class Driver(MFRC522):
             raise UnreadableError(f"no end of the answer to {frame.hex()}")
         if flaws := [words for bit, words in _ERRORS.items() if errors & bit]:
             raise UnreadableError(f"{', '.join(flaws)} in the answer to {frame.hex()}")
-        bits = level * 8 - (-control & 0x07)  # RxLastBits: of the last byte 1 to 7 count, or all, told as 0 (9.3.1.13)
+        bits = level * 8 - (-control & 0x07)  # RxLastBits: valid bits of the last byte; 0 is all (9.3.1.13)
         if bits != answer_bits:
             raise UnreadableError(f"wrong number of bits: {bits} in the answer to {frame.hex()}, not {answer_bits}")
         return self._read(*[self.FIFODataReg] * level)

@@ -24,7 +24,7 @@ _Outcome = TypeVar("_Outcome", bound=StrEnum)
 
 
 def script_text(name: str) -> str:
-    """Return a script of this folder, with what it takes from transaction.lua behind its first line (`#!lua`)."""
+    """Return a script of this folder, with transaction.lua inserted after its first line (`#!lua`)."""
     folder = Path(__file__).parent
     first_line, rest = (folder / f"{name}.lua").read_text().split("\n", 1)
     return "\n".join([first_line, (folder / "transaction.lua").read_text(), rest])
@@ -57,7 +57,7 @@ class PassStore:
         return self._link.problem
 
     def has_pass(self, card: str) -> bool:
-        """Tell whether the card with this serial number holds a pass, valid or not."""
+        """Return whether the card with this serial number holds a pass, valid or not."""
         return bool(self._link.call(lambda: self._link.redis.exists(card)))
 
     def use(self, card: str, tap_id: str) -> UseOutcome:
@@ -98,7 +98,7 @@ class PassStore:
         return answer
 
     def _prepare(self, redis: Redis) -> None:
-        """Find out now, not at a rider's tap, what this user may not do; load the scripts for the first tap."""
+        """Check this user's rights and load the scripts, before the first tap."""
         check_device(redis, self._needs)
         for script in (self._use, self._issue):
             redis.script_load(script.script)

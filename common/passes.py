@@ -16,7 +16,7 @@ class PassType(StrEnum):
 
 
 class UseOutcome(StrEnum):
-    """What became of a tap at a gate."""
+    """The outcome of a tap at a gate."""
 
     GRANTED = "granted"
     NO_PASS = "no-pass"
@@ -24,7 +24,7 @@ class UseOutcome(StrEnum):
 
 
 class SaleOutcome(StrEnum):
-    """What became of a sale."""
+    """The outcome of a sale."""
 
     ISSUED = "issued"
     HAS_PASS = "has-pass"

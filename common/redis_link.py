@@ -1,4 +1,4 @@
-"""The connection to Redis: a client whose every call ends in time, and that connects again by itself."""
+"""The connection to Redis: a client whose every call ends in time, and that reconnects by itself."""
 
 import logging
 import queue
@@ -21,7 +21,7 @@ from common.settings import PREFIX, Settings
 from common.text import printable
 
 PATIENCE_S = 1.0
-SOCKET_TIMEOUT_S = 0.45  # two attempts fit into a caller's patience
+SOCKET_TIMEOUT_S = 0.45  # two attempts fit into PATIENCE_S
 CHECK_INTERVAL_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
@@ -39,7 +39,7 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
 
     Args:
         settings: where Redis is.
-        retries: how often a command is tried again when its connection failed.
+        retries: how often a command is retried after its connection failed.
         socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
     """
     options: dict[str, Any] = {
@@ -48,7 +48,7 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         "socket_keepalive": True,
         "retry": Retry(NoBackoff(), retries),
         "protocol": 2,
-        "driver_info": None,  # spares the round trips and the permission of CLIENT SETINFO
+        "driver_info": None,  # saves the round trips and the right of CLIENT SETINFO
         "ssl": settings.redis_tls,
     }
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # or the kernel delivers a request after its sender gave up (tcp(7))
@@ -87,7 +87,7 @@ def explain(error: BaseException, settings: Settings) -> str:
 
 
 class RedisLink:
-    """Keeps Redis calls within their caller's patience, and knows whether Redis can be used.
+    """Limits the time of Redis calls, and knows whether Redis can be used.
 
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
     again and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
@@ -97,7 +97,7 @@ class RedisLink:
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
-        """Start trying to connect; the check runs after each connection, and raises `RedisError` if it finds fault."""
+        """Start trying to connect; the check runs after each connection, and raises `RedisError` if it fails."""
         self.redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._settings = settings
         self._check = check
@@ -117,7 +117,7 @@ class RedisLink:
         try:
             return future.result(PATIENCE_S)
         except (RedisError, OSError) as error:
-            if not future.done():  # the patience is at its end
+            if not future.done():  # the time is up
                 future.cancel()
                 self.redis.connection_pool.disconnect()
                 self._leave_service(error)

@@ -1,4 +1,4 @@
-"""What each device's Redis user must be permitted, and how a device finds out before a rider does."""
+"""The rights that each device's Redis user needs, and how a device checks them when it connects."""
 
 import json
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ return refused
 
 
 def check_device(redis: Redis, needs: Commands) -> None:
-    """Ask whether the client's user may do all this, `TO_USE` or `TO_SELL`; nothing of it is done.
+    """Check that the client's user has these rights, `TO_USE` or `TO_SELL`; no command is run.
 
     Raises:
         NoPermissionError: the user lacks rights; the message names them.

@@ -1,4 +1,4 @@
-"""Telling systemd how a program is: ready, in or out of service, alive (sd_notify(3))."""
+"""Notifying systemd of a program's state: ready, in or out of service, alive (sd_notify(3))."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from common.clock import Clock
 
 
 class ServiceManager:
-    """The service manager that started this program; without one that asks to be told, nothing is sent."""
+    """The service manager that started this program; without NOTIFY_SOCKET, nothing is sent."""
 
     def __init__(self, clock: Clock) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -18,7 +18,7 @@ class ServiceManager:
         self._next_sign_of_life = clock.now()
 
     def report(self, problem: str | None, is_alive: bool = True) -> None:
-        """Report the program's state, each time round the main loop; the first time says that it is ready.
+        """Report the program's state, in each round of the main loop; the first report says that it is ready.
 
         Args:
             problem: why the program is out of service, in words for an operator; None if it is not.

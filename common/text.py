@@ -2,11 +2,11 @@
 
 
 def printable(text: object, limit: int = 200) -> str:
-    """Return the text on one line, without anything that a terminal would act on.
+    """Return the text on one line, with non-printable characters escaped.
 
     Args:
         text: anything; its `str` is taken.
-        limit: the number of characters from which on it is cut short.
+        limit: the number of characters after which it is cut.
     """
     whole = str(text)
     if len(whole) <= limit and whole.isprintable():

@@ -1,4 +1,4 @@
--- What use.lua and issue.lua share; pass_store.py puts it behind the first line of each of them.
+-- What use.lua and issue.lua share; pass_store.py inserts it after the first line of each.
 --
 -- A server that refuses writes refuses such a script as a whole, because its first line is #!lua. But nothing is rolled
 -- back. So it reads, decides, and lists what is to be done with publish and write; commit asks whether this user may do
@@ -7,7 +7,7 @@
 -- KEYS     the card's pass (a hash), the receipt of this tap or sale (a string), the journal (a stream)
 -- ARGV     this device's name, the journal's length, the lifetime of a receipt in seconds
 -- Errors   NOPERM: a right is missing; MISMATCH: the receipt is another card's
--- Gives    card, is_repeat, last_outcome, read, write, publish, commit
+-- Offers   card, is_repeat, last_outcome, read, write, publish, commit
 
 local card, receipt, journal = KEYS[1], KEYS[2], KEYS[3]
 local device, journal_length, receipt_lifetime = ARGV[1], ARGV[2], ARGV[3]
@@ -45,7 +45,7 @@ local function publish(channel, event)
   write('PUBLISH', channel, payload)
 end
 
--- Writing the receipt, even the same one, makes whoever waits for the replicas wait for what it says.
+-- The receipt is written even if it is the same: WAIT then covers the change that it records.
 local function commit(outcome)
   write('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
   for _, command in ipairs(writes) do

@@ -2,7 +2,7 @@
 -- One tap at a gate: takes one entry from the card's pass.
 --
 -- KEYS, ARGV  those of transaction.lua
--- Answers     granted, no-pass, invalid-pass; a tap that comes again gets the same answer and changes nothing
+-- Answers     granted, no-pass, invalid-pass; a repeated tap gets the same answer and changes nothing
 -- Events      pass-used:SINGLE_USE, pass-used:TEN_TRIP, pass-activated:TWO_HOUR, pass-used:TWO_HOUR, pass-denied
 -- Takes       card, is_repeat, last_outcome, read, write, publish, commit
 
@@ -26,7 +26,7 @@ elseif pass.passType == 'SINGLE_USE' then
   write('DEL', card)
 
 elseif pass.passType == 'TEN_TRIP' then
-  -- Strict, because HINCRBY would refuse anything else after the event. In 12 digits Lua counts exactly.
+  -- Strict, because HINCRBY would refuse anything else after the event. Lua is exact with 12 digits.
   local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
   if not trips or #trips > 12 then
     return deny('invalid-pass')

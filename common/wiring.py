@@ -1,4 +1,4 @@
-"""How the devices are wired. Programs, doctor, simulator and drawings all read it here."""
+"""How the devices are wired. Programs, doctor and simulator use this module; a test compares the drawings."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ from common.settings import Settings
 
 
 def main(settings: Settings) -> None:
-    """Wire the gate together and let it run."""
+    """Build the gate and run it."""
     from common.mfrc522_driver import Driver
     from entry_gate.gate import Gate
     from entry_gate.traffic_light import TrafficLight

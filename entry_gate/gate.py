@@ -28,7 +28,7 @@ class Tap:
     answered_at: float | None = None
 
     def is_live(self, now: float) -> bool:
-        """Tell whether the same card, presented now, still makes the same tap."""
+        """Return whether the same card, presented now, is still the same tap."""
         if self.answered_at is None:
             return now - self.made_at < PENDING_S
         return now - self.answered_at < SAME_TAP_S
@@ -55,7 +55,7 @@ class Gate:
         self._taps: dict[Card, Tap] = {}
 
     def run(self) -> None:
-        """Serve riders for ever."""
+        """Serve riders; never return."""
         while True:
             card = self._reader.poll()
             if card:
@@ -66,7 +66,7 @@ class Gate:
             self._clock.sleep(POLL_INTERVAL_S)
 
     def serve(self, card: Card) -> None:
-        """Decide about a card that has been presented, then show it, then sound it."""
+        """Decide about a card that has been presented; show the signal, then play its clip."""
         tap = self._tap_of(card)
         if tap.answered_at is not None:
             return
@@ -87,7 +87,7 @@ class Gate:
         _logger.info("%s: %s", card, outcome)
 
     def _tap_of(self, card: Card) -> Tap:
-        """Return the card's live tap, or else a new one."""
+        """Return the card's live tap, or a new one."""
         now = self._clock.now()
         self._taps = {known: tap for known, tap in self._taps.items() if tap.is_live(now)}
         return self._taps.setdefault(card, Tap(new_id(), made_at=now))

@@ -1,4 +1,4 @@
-"""The gate's traffic light, which shows each signal for its time without keeping anyone waiting."""
+"""The gate's traffic light, which shows each signal for its time without blocking."""
 
 from enum import Enum, IntEnum
 
@@ -25,7 +25,7 @@ FLASH_S = 0.5
 
 
 class Signal(Enum):
-    """What the light says to the rider who tapped last."""
+    """What the light shows to the rider who tapped last."""
 
     GRANTED = "granted"
     DENIED = "denied"
@@ -68,7 +68,7 @@ class TrafficLight:
         self._light(signal.lamps(0.0))
 
     def refresh(self, in_service: bool) -> None:
-        """Show what is due now; to be called often."""
+        """Show what is due now; call this often."""
         age_s = self._clock.now() - self._since
         if self._signal and age_s < DURATION_S[self._signal]:
             self._light(self._signal.lamps(age_s))
@@ -76,7 +76,7 @@ class TrafficLight:
             self._light(CLOSED if in_service else OUT_OF_SERVICE)
 
     def close(self) -> None:
-        """Put all lamps out and release their pins."""
+        """Turn all lamps off and release their pins."""
         self._light(DARK)
         for lamp in Lamp:
             GPIO.cleanup(lamp)

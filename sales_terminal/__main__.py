@@ -13,7 +13,7 @@ from common.settings import Settings
 
 
 def main(settings: Settings) -> None:
-    """Wire the terminal together and let it run."""
+    """Build the terminal and run it."""
     from common.mfrc522_driver import Driver
     from sales_terminal.buttons import Buttons
     from sales_terminal.terminal import SalesTerminal

@@ -15,7 +15,7 @@ DEBOUNCE_S = 0.02
 
 
 class _Contact:
-    """One button's contact, whose bounces are not taken for presses."""
+    """One button's contact, debounced."""
 
     def __init__(self, pin: int, clock: Clock) -> None:
         GPIO.setup(pin, GPIO.IN, pull_up_down=GPIO.PUD_UP)
@@ -24,12 +24,12 @@ class _Contact:
         self.reset()
 
     def reset(self) -> None:
-        """Take a button that is down now for one that was down all along."""
+        """Count a button that is down now as held from before."""
         self._was_low = self._is_down = self._is_low()
         self._since = self._clock.now()
 
     def is_pressed_now(self) -> bool:
-        """Sample the pin; return whether it has just settled at down."""
+        """Sample the pin; return whether a press has just been confirmed."""
         is_low, now = self._is_low(), self._clock.now()
         if is_low != self._was_low:
             self._was_low, self._since = is_low, now
@@ -50,7 +50,7 @@ class Buttons:
         self._contacts = {pass_type: _Contact(pin, clock) for pass_type, pin in PINS.items()}
 
     def reset(self) -> None:
-        """Start a new question: a button that is down already does not count until it has been released."""
+        """Forget all presses: a button that is down already does not count until it has been released."""
         for contact in self._contacts.values():
             contact.reset()
 

@@ -66,7 +66,7 @@ class SalesTerminal:
         self._pending: dict[Card, Sale] = {}
 
     def run(self) -> None:
-        """Serve riders for ever."""
+        """Serve riders; never return."""
         while True:
             try:
                 self.serve(self._wait_for_card())
@@ -74,7 +74,7 @@ class SalesTerminal:
                 self._wait_for_reader()
 
     def serve(self, card: Card) -> None:
-        """Carry a sale from the first tap to its end."""
+        """Run a sale from the first tap to its end."""
         try:
             ending = self._sell(card)
         except SaleTimedOut:
@@ -93,7 +93,7 @@ class SalesTerminal:
             sale = self._pending_sale(card)
             return self._issue(card, sale) if sale else "card-already-has-pass"
 
-        self._buttons.reset()  # before the prompt: whoever presses as it begins is heard
+        self._buttons.reset()  # before the prompt: a press as it begins counts
         self._speaker.play("select-a-pass")
         pass_type = self._wait_for_button()
 
@@ -110,13 +110,13 @@ class SalesTerminal:
         return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else "card-already-has-pass"
 
     def _pending_sale(self, card: Card) -> Sale | None:
-        """Return the sale by which the card may have its pass, if the answer was lost."""
+        """Return the pending sale that may have put the pass on this card."""
         now = self._clock.now()
         self._pending = {known: sale for known, sale in self._pending.items() if now - sale.made_at < PENDING_S}
         return self._pending.get(card)
 
     def _wait_for_card(self, limit_s: float = inf) -> Card:
-        """Wait for a fresh presentation, cut the running prompt short and return the card."""
+        """Wait for a fresh presentation, stop the prompt and return the card."""
         deadline = self._clock.now() + limit_s
         while not (card := self._look()):
             self._pause(POLL_INTERVAL_S, deadline)
@@ -124,7 +124,7 @@ class SalesTerminal:
         return card
 
     def _wait_for_button(self) -> PassType:
-        """Wait for a press; meanwhile follow the card, so that a fresh presentation can be told later."""
+        """Wait for a press; meanwhile poll the reader, so that a fresh presentation is recognised later."""
         deadline = self._clock.now() + CHOICE_S
         while not (pass_type := self._buttons.pressed()):
             self._look()
@@ -132,7 +132,7 @@ class SalesTerminal:
         return pass_type
 
     def _wait_for_reader(self) -> None:
-        """Wait until the reader answers again; whoever presses a button meanwhile is told."""
+        """Wait until the reader answers again; a press meanwhile plays the prompt."""
         self._buttons.reset()
         self._speaker.play("out-of-service")
         while self._reader.problem:

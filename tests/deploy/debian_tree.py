@@ -95,7 +95,7 @@ class DebianTree:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove it, but nothing that debootstrap may have left mounted there."""
+    """Unmount what debootstrap may have left mounted there, and remove the tree."""
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for place in reversed(mounted):
         if Path(place).is_relative_to(folder):

@@ -98,12 +98,12 @@ def is_enabled(tree: DebianTree, kind: str) -> bool:
     return link.is_symlink() and unit.read_text() == (REPOSITORY / UNITS[kind]).read_text()
 
 
-def test_a_gate_starts_with_the_machine(gate: DebianTree) -> None:
+def test_a_gate_starts_at_boot(gate: DebianTree) -> None:
     assert is_enabled(gate, "gate")
     assert not is_enabled(gate, "terminal")
 
 
-def test_its_user_has_the_hardware_and_no_way_to_log_in(gate: DebianTree) -> None:
+def test_its_user_may_use_the_hardware_and_cannot_log_in(gate: DebianTree) -> None:
     assert set(gate.output("id", "-nG", "transit-pass").split()) == {"transit-pass", "gpio", "spi", "audio"}
     assert gate.output("getent", "passwd", "transit-pass").endswith(":/nonexistent:/usr/sbin/nologin")
 
@@ -179,7 +179,7 @@ def test_it_runs_where_it_is_installed(gate: DebianTree, pi_in_tree: VirtualPi, 
     assert last.event["cardSerialNumber"] == SERIAL_NUMBER
 
 
-def test_again_it_upgrades_and_keeps_the_settings(gate: DebianTree) -> None:
+def test_run_again_it_upgrades_and_keeps_the_settings(gate: DebianTree) -> None:
     stale = [gate.path(f"{HOME}/{name}") for name in ("common/stale.py", "gone/__init__.py", ".new/half.py")]
     for path in stale:
         path.parent.mkdir(exist_ok=True)
@@ -195,7 +195,7 @@ def test_again_it_upgrades_and_keeps_the_settings(gate: DebianTree) -> None:
     assert (gate.path(SETTINGS).read_text(), mode(gate.path(SETTINGS))) == ("mine", 0o600)
 
 
-def test_spi_is_switched_on_once(gate: DebianTree) -> None:
+def test_spi_is_enabled_once(gate: DebianTree) -> None:
     assert gate.path(CONFIG).read_text() == "dtparam=spi=on\n[cm4]\notg_mode=1"
     gate.path(CONFIG).write_text("[cm4]\notg_mode=1")
     for _ in range(2):
@@ -205,7 +205,7 @@ def test_spi_is_switched_on_once(gate: DebianTree) -> None:
     assert "there is no config.txt" in gate.install("gate")
 
 
-def test_others_fit_beside_it_and_all_go_together(gate: DebianTree) -> None:
+def test_all_programs_are_installed_and_removed_together(gate: DebianTree) -> None:
     gate.path(SETTINGS).write_text("mine")
     for kind in ("terminal", "monitor"):
         gate.install(kind)
@@ -261,13 +261,13 @@ class TestOnTheMachineItself:
         assert findings["redis"]["status"] == "OK"
         assert findings.keys() >= {"rights", "sound", "gpio library", "spi", "reader"}
 
-    def test_restarts_back_off_where_systemd_knows_how_to(self, machine: DebianTree) -> None:
+    def test_restarts_back_off_where_systemd_can(self, machine: DebianTree) -> None:
         units = machine.path("/etc/systemd/system")
         (drop_in,) = units.glob("*.service.d/*")
         assert drop_in.relative_to(units) == Path("entry-gate.service.d/back-off.conf")
         assert "RestartSteps=" in drop_in.read_text()
 
-    def test_the_others_are_brought_up_to_date_too(self, machine: DebianTree) -> None:
+    def test_the_other_programs_are_updated_too(self, machine: DebianTree) -> None:
         unit = machine.path("/etc/systemd/system/entry-gate.service")
         unit.write_text("old")
         assert self.install(machine, "monitor").returncode == 0
@@ -300,7 +300,7 @@ class TestOnTheMachineItself:
             assert (result.returncode, len(result.stderr.splitlines())) == (1, 1)
         machine.path(f"{HOME}/.git").rmdir()
 
-    def test_a_program_is_stopped_before_it_goes(self, machine: DebianTree) -> None:
+    def test_a_program_is_stopped_before_its_removal(self, machine: DebianTree) -> None:
         self.install(machine, "gate")
         assert self.install(machine, "--remove").returncode == 0
         commands = self.commands(machine)
@@ -342,13 +342,13 @@ def test_bad_usage_is_a_line_and_status_2(tmp_path: Path, arguments: list[str]) 
     assert result.stderr == "scripts/install: usage: scripts/install [--root DIR] gate|terminal|monitor|--remove\n"
 
 
-def test_others_than_root_are_told_to_use_sudo(tmp_path: Path) -> None:
+def test_without_root_it_names_sudo(tmp_path: Path) -> None:
     result = install_as(1000, tmp_path, "--root", "/nowhere", "gate")
     assert result.returncode == 1
     assert result.stderr == "scripts/install: this needs root: sudo scripts/install --root /nowhere gate\n"
 
 
-def test_a_folder_that_is_no_debian_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_debian_is_refused(tmp_path: Path) -> None:
     for folder in (tmp_path / "nowhere", tmp_path):
         result = install_as(0, tmp_path, "--root", str(folder), "gate")
         assert result.returncode == 1

@@ -152,6 +152,6 @@ def test_no_right_is_a_category_of_commands_or_a_pattern_of_channels() -> None:
     assert broad == [("monitor", f"&{CHANNELS}")]
 
 
-def test_nobody_comes_in_without_a_name(guarded: Server) -> None:
+def test_nobody_logs_in_without_a_user(guarded: Server) -> None:
     with guarded.client() as redis, pytest.raises(AuthenticationError):
         redis.ping()
