@@ -9,10 +9,10 @@ from common.clock import Clock
 
 
 class Lamp(IntEnum):
-    """The lamps, by their BCM pins; high is lit."""
+    """The lamps, by their BCM pins; high is lit. They are lit in this order: red alone would say "in service"."""
 
-    RED = wiring.RED.bcm
     YELLOW = wiring.YELLOW.bcm
+    RED = wiring.RED.bcm
     GREEN = wiring.GREEN.bcm
 
 

@@ -32,7 +32,7 @@ def test_out_of_service_until_it_is_known_to_be_in_service(light: TrafficLight, 
 def test_a_lamp_that_a_killed_program_left_lit_goes_out_first(board: Board, clock: FakeClock) -> None:
     board.drive(GREEN, True)
     TrafficLight(clock)
-    assert [lit for _, lit in board.trace] == [{GREEN}, frozenset(), {RED}, {RED, YELLOW}]
+    assert [lit for _, lit in board.trace] == [{GREEN}, frozenset(), {YELLOW}, {RED, YELLOW}]
 
 
 @pytest.mark.parametrize(
