@@ -10,7 +10,7 @@ from common.clock import Clock
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
 
-POLL_INTERVAL_S = 0.025
+POLL_INTERVAL_S = 0.03
 PRESENTATION_END_S = 0.3
 
 _logger = logging.getLogger(__name__)
