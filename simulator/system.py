@@ -21,7 +21,7 @@ BUTTONS = {"single": wiring.RED.bcm, "ten": wiring.YELLOW.bcm, "two": wiring.GRE
 SURVIVING_RESTARTS = ("--appendonly", "yes", "--appendfsync", "no")  # of the server, not of the machine
 HOLD_S = 0.5  # a rider's tap
 REST_S = 0.5  # longer than the 300 ms that end a presentation
-PRESS_S = 0.15
+PRESS_S = 0.25
 
 
 class NotPossibleError(ValueError):

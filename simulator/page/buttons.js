@@ -3,7 +3,7 @@
 import { send } from "./connection.js";
 import { find, wait, write } from "./dom.js";
 
-const PRESS_MS = 150;
+const PRESS_MS = 250;
 const COMMANDS = { cut: ["cut", "restore"], unplug: ["unplug", "plug"], stop: ["stop", "start"] };
 
 /** A button is down for as long as a pointer or a key holds it down. */

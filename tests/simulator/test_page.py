@@ -121,8 +121,10 @@ def expect_lamp(page: Page, lamp: str, device: str = "gate", lit: bool = True) -
 def buy(page: Page, card: str, button: str) -> None:
     lay(page, card, "terminal")
     expect_prompt(page, "terminal", "select-a-pass")
-    page.locator(f'[data-button="{button}"]').click(delay=150)
+    page.locator(f'[data-button="{button}"]').hover()
+    page.mouse.down()
     expect_prompt(page, "terminal", "tap-card-to-confirm")
+    page.mouse.up()
     lift(page, card, "terminal")
     lay(page, card, "terminal")
     expect(page.locator('[data-device="terminal"] .prompt')).to_have_attribute("data-clip", re.compile("thank-you"))
