@@ -2,4 +2,5 @@
 
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
+SPENT_PREFIX = "transit-pass:spent:"
 CHANNELS = "pass-*"  # a pattern that matches all

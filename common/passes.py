@@ -20,11 +20,13 @@ class UseOutcome(StrEnum):
 
     GRANTED = "granted"
     NO_PASS = "no-pass"
+    BLOCKED_PASS = "blocked-pass"
     INVALID_PASS = "invalid-pass"
 
 
 class SaleOutcome(StrEnum):
-    """The outcome of a sale."""
+    """The outcome of a sale; stale if a later request of the terminal has been made."""
 
     ISSUED = "issued"
     HAS_PASS = "has-pass"
+    STALE = "stale"

@@ -4,14 +4,15 @@ import logging
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from ssl import SSLCertVerificationError
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import TimeoutError as SlowAnswerError
 from redis.retry import Retry
@@ -86,73 +87,91 @@ def explain(error: BaseException, settings: Settings) -> str:
     return f"{where} reports an error: {printable(error)}"
 
 
+class _Job(NamedTuple):
+    """A command, and by when it must have been carried out, in seconds of the monotonic clock."""
+
+    future: "Future[Any]"
+    command: Callable[[Redis], Any]
+    deadline: float
+
+    def require_time(self) -> None:
+        """Raise `SlowAnswerError` if the time is up."""
+        if time.monotonic() > self.deadline:
+            raise SlowAnswerError("the time is up")
+
+
 class RedisLink:
-    """Limits the time of Redis calls, and knows whether Redis can be used.
+    """Limits the time of Redis calls, and knows whether the next one would be taken.
 
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
-    again and a reply that comes byte by byte each have theirs. While nobody calls, the thread checks the connection.
+    again and a reply that comes byte by byte each have theirs. After each connection and failure, and while nobody
+    calls, the thread runs the check.
 
     Attributes:
-        problem: why Redis cannot be used, in words for an operator; None if it answered when it was last asked.
+        problem: why no call would be taken, in words for an operator; None if the last call or check was.
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
-        """Start trying to connect; the check runs after each connection, and raises `RedisError` if it fails."""
-        self.redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
+        """Start trying to connect; the check raises `RedisError` if a call would not be taken."""
+        self._redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._settings = settings
         self._check = check
-        self._jobs: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self.problem: str | None = "not yet connected"
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
 
-    def call(self, command: Callable[[], _Answer]) -> _Answer:
+    def call(self, command: Callable[[Redis], _Answer]) -> _Answer:
         """Run the command in the link's thread and return its answer.
 
         Raises:
             Unavailable: no usable answer within `PATIENCE_S`. The command may have been carried out, or may yet be.
         """
-        future: Future[_Answer] = Future()
-        self._jobs.put((future, command))
+        job = _Job(Future(), command, time.monotonic() + PATIENCE_S)
+        self._jobs.put(job)
         try:
-            return future.result(PATIENCE_S)
+            answer: _Answer = job.future.result(PATIENCE_S)
+            job.require_time()  # it is over if this program was stopped, and has just been continued
         except (RedisError, OSError) as error:
-            if not future.done():  # the time is up
-                future.cancel()
-                self.redis.connection_pool.disconnect()
-                self._leave_service(error)
+            if not job.future.done():
+                job.future.cancel()
+                self._redis.connection_pool.disconnect()
+            self._leave_service(error)
             raise Unavailable(explain(error, self._settings)) from error
+        return answer
 
     def close(self) -> None:
         """Close the connection; calls made from now on fail."""
         self._closing.set()
-        self.redis.connection_pool.disconnect()
+        self._redis.connection_pool.disconnect()
 
     def _work(self) -> None:
         retry_s = FIRST_RETRY_S
         pause_s = 0.0
         while not self._closing.is_set():
             try:
-                future, command = self._jobs.get(timeout=pause_s)
+                job = self._jobs.get(timeout=pause_s)
             except queue.Empty:
-                future, command = Future(), self.redis.ping
-            if future.set_running_or_notify_cancel():
-                self._carry_out(future, command)
+                job = None
+            if job is None or job.future.set_running_or_notify_cancel():
+                self._carry_out(job)
             pause_s = CHECK_INTERVAL_S if self.problem is None else retry_s
             retry_s = FIRST_RETRY_S if self.problem is None else min(retry_s * 2, LONGEST_RETRY_S)
 
-    def _carry_out(self, future: "Future[Any]", command: Callable[[], Any]) -> None:
+    def _carry_out(self, job: _Job | None) -> None:
         try:
+            if job is None or self.problem is not None:
+                self._check(self._redis)
             if self.problem is not None:
-                self._check(self.redis)
                 self.problem = None
                 _logger.info("connected to Redis at %s", self._settings.redis_address)
-            future.set_result(command())
+            if job:
+                job.require_time()
+                job.future.set_result(job.command(self._redis))
         except Exception as error:
-            is_refusal = isinstance(error, ResponseError) and self.problem is None  # of this one command
-            if isinstance(error, RedisError | OSError) and not is_refusal:
-                self._leave_service(error)
-            future.set_exception(error)
+            self._leave_service(error)
+            if job:
+                job.future.set_exception(error)
 
     def _leave_service(self, error: Exception) -> None:
         problem = explain(error, self._settings)

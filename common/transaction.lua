@@ -1,16 +1,21 @@
--- What use.lua and issue.lua share; pass_store.py inserts it after the first line of each.
+-- What use.lua, issue.lua and reverse.lua share; scripts.py inserts it after the first line of each.
 --
 -- A server that refuses writes refuses such a script as a whole, because its first line is #!lua. But nothing is rolled
 -- back. So it reads, decides, and lists what is to be done with publish and write; commit asks whether this user may do
 -- it all, then does it. A change to a pass comes after its event: a journal that takes no entry stops everything.
 --
--- KEYS     the card's pass (a hash), the receipt of this tap or sale (a string), the journal (a stream)
--- ARGV     this device's name, the journal's length, the lifetime of a receipt in seconds
--- Errors   NOPERM: a right is missing; MISMATCH: the receipt is another card's
--- Offers   card, is_repeat, last_outcome, read, write, publish, commit
+-- A device numbers the requests of its session, and at most one of them is unsettled. The receipt keeps the last one as
+-- '<number> <card> <outcome> <pass type>', so that a request that comes twice, or late, changes nothing.
+--
+-- KEYS     the card's pass (a hash), the session's receipt (a string), the journal (a stream), the card's used-up pass
+-- ARGV     this device's name, the journal's length, the number of this request in its session
+-- Answers  stale, if the receipt has a higher number
+-- Errors   NOPERM: a right is missing; MISMATCH: the receipt has this number for another card
+-- Offers   card, receipt, spent, number, is_repeat, last_outcome, last_type, HOUR, read, trips_of, write, publish, commit
 
-local card, receipt, journal = KEYS[1], KEYS[2], KEYS[3]
-local device, journal_length, receipt_lifetime = ARGV[1], ARGV[2], ARGV[3]
+local card, receipt, journal, spent = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local device, journal_length, number = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local HOUR, WEEK = 3600, 604800 -- seconds: how long a used-up pass and a receipt are kept
 local writes = {}
 local now_ms -- Unix time by the server's clock, asked for once
 
@@ -26,6 +31,13 @@ local function read(key)
     hash[fields[i]] = fields[i + 1]
   end
   return hash
+end
+
+-- The trips of a ten-trip pass; nil if they make no sense. Strict, because HINCRBY would refuse anything else after the
+-- event. Lua is exact with 12 digits.
+local function trips_of(pass)
+  local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')
+  return trips and #trips <= 12 and tonumber(trips) or nil
 end
 
 local function write(...)
@@ -46,8 +58,8 @@ local function publish(channel, event)
 end
 
 -- The receipt is written even if it is the same: WAIT then covers the change that it records.
-local function commit(outcome)
-  write('SETEX', receipt, receipt_lifetime, card .. ' ' .. outcome)
+local function commit(outcome, pass_type)
+  write('SETEX', receipt, WEEK, ('%d %s %s %s'):format(number, card, outcome, pass_type or '-'))
   for _, command in ipairs(writes) do
     if not redis.acl_check_cmd(unpack(command)) then
       return redis.error_reply('NOPERM this user may not ' .. command[1] .. ' ' .. command[2])
@@ -63,9 +75,11 @@ local function commit(outcome)
   return outcome
 end
 
-local is_repeat = redis.call('GET', receipt)
-local last_card, last_outcome = (is_repeat or ''):match('^(%d+) (%S+)$')
-if is_repeat and last_card ~= card then
-  return redis.error_reply('MISMATCH this id belongs to a tap or sale of another card')
+local last = redis.call('GET', receipt) or '0 - - -'
+local last_number, last_card, last_outcome, last_type = last:match('^(%d+) (%S+) (%S+) (%S+)$')
+local is_repeat = tonumber(last_number) == number
+if not last_number or is_repeat and last_card ~= card then
+  return redis.error_reply('MISMATCH the receipt tells of another request')
+elseif tonumber(last_number) > number then
+  return 'stale'
 end
-

@@ -10,9 +10,10 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
+from common import scripts
 from common.clock import Clock
 from common.redis_link import PATIENCE_S, explain, redis_client
-from common.rights import TO_SELL, TO_USE, check_device
+from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding, Status
 from system_monitor.redis_source import subscribe
@@ -94,7 +95,7 @@ class RedisDoctor:
                     with self._redis.pubsub() as pubsub:
                         subscribe(self._redis, pubsub)
                 else:
-                    check_device(self._redis, TO_USE if role == "gate" else TO_SELL)
+                    scripts.check(self._redis, TO_USE if role == "gate" else TO_SELL, replicas=0)
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")

@@ -7,6 +7,7 @@ from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run
 from common.pass_store import PassStore
+from common.request import RequestNote
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import Settings
@@ -24,7 +25,7 @@ def main(settings: Settings) -> None:
         speaker = Speaker(settings.audio_output)
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
-        store = cleanup.enter_context(closing(PassStore(settings, needs=TO_USE)))
+        store = cleanup.enter_context(closing(PassStore(settings, TO_USE, RequestNote.of_this_unit())))
         Gate(reader, store, light, speaker, ServiceManager(clock), clock).run()
 
 

@@ -1,37 +1,20 @@
 """The gate: what happens between a card's tap and the light."""
 
 import logging
-from dataclasses import dataclass
 
 from audio.speaker import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card
 from common.clock import Clock
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import UseOutcome
 from common.redis_link import Unavailable
 from common.service_manager import ServiceManager
 from entry_gate.traffic_light import Signal, TrafficLight
 
 SAME_TAP_S = 2.0
-PENDING_S = 60.0
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Tap:
-    """A card's tap: pending until Redis has answered. Times are the clock's."""
-
-    id: str
-    made_at: float
-    answered_at: float | None = None
-
-    def is_live(self, now: float) -> bool:
-        """Return whether the same card, presented now, is still the same tap."""
-        if self.answered_at is None:
-            return now - self.made_at < PENDING_S
-        return now - self.answered_at < SAME_TAP_S
 
 
 class Gate:
@@ -52,7 +35,7 @@ class Gate:
         self._speaker = speaker
         self._service_manager = service_manager
         self._clock = clock
-        self._taps: dict[Card, Tap] = {}
+        self._answered_at: dict[Card, float] = {}
 
     def run(self) -> None:
         """Serve riders; never return."""
@@ -67,11 +50,10 @@ class Gate:
 
     def serve(self, card: Card) -> None:
         """Decide about a card that has been presented; show the signal, then play its clip."""
-        tap = self._tap_of(card)
-        if tap.answered_at is not None:
+        if self._is_same_tap(card):
             return
         try:
-            outcome = self._store.use(card.serial_number, tap.id)
+            outcome = self._store.use(card.serial_number)
         except Unavailable as error:
             self._light.show(Signal.UNANSWERED)
             self._speaker.play("out-of-service")
@@ -83,11 +65,11 @@ class Gate:
         else:
             self._light.show(Signal.DENIED)
             self._speaker.play("access-denied")
-        tap.answered_at = self._clock.now()
+        self._answered_at[card] = self._clock.now()
         _logger.info("%s: %s", card, outcome)
 
-    def _tap_of(self, card: Card) -> Tap:
-        """Return the card's live tap, or a new one."""
+    def _is_same_tap(self, card: Card) -> bool:
+        """Return whether the card's last tap has just been answered."""
         now = self._clock.now()
-        self._taps = {known: tap for known, tap in self._taps.items() if tap.is_live(now)}
-        return self._taps.setdefault(card, Tap(new_id(), made_at=now))
+        self._answered_at = {known: at for known, at in self._answered_at.items() if now - at < SAME_TAP_S}
+        return card in self._answered_at

@@ -24,7 +24,7 @@ def main(settings: Settings) -> None:
         cleanup.callback(speaker.stop)
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         buttons = cleanup.enter_context(closing(Buttons(clock)))
-        store = cleanup.enter_context(closing(PassStore(settings, needs=TO_SELL)))
+        store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
         SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run()
 
 

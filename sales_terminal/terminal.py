@@ -8,9 +8,10 @@ from audio.speaker import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
 from common.cards import Card
 from common.clock import Clock
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome
 from common.redis_link import Unavailable
+from common.request import Request
 from common.service_manager import ServiceManager
 from sales_terminal.buttons import Buttons
 
@@ -41,7 +42,7 @@ class Sale:
     """A confirmed sale: pending until Redis has answered. Times are the clock's."""
 
     pass_type: PassType
-    id: str
+    request: Request
     made_at: float
 
 
@@ -101,11 +102,12 @@ class SalesTerminal:
         confirmation = self._wait_for_card(CONFIRMATION_S)
         if confirmation != card:
             return "mismatch-cancel"
-        return self._issue(card, Sale(pass_type, new_id(), made_at=self._clock.now()))
+        request = self._store.new_request(card.serial_number)
+        return self._issue(card, Sale(pass_type, request, made_at=self._clock.now()))
 
     def _issue(self, card: Card, sale: Sale) -> str:
         self._pending[card] = sale
-        outcome = self._store.issue(card.serial_number, sale.pass_type, sale.id)
+        outcome = self._store.issue(sale.request, sale.pass_type)
         del self._pending[card]
         return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else "card-already-has-pass"
 

@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from contextlib import suppress
 from math import floor
-from typing import TypeVar
+
+from redis import Redis
+from redis.exceptions import TimeoutError as SlowAnswerError
 
 from audio.speaker import Speaker
 from common.pass_store import PassStore
-from common.passes import PassType, SaleOutcome, UseOutcome
-from common.redis_link import Unavailable
+from common.request import Request
+from common.scripts import REVERSE, Script
 from common.service_manager import ServiceManager
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import AnyCard
 from tests.fake_clock import FakeClock
 from tests.rider import CARD
-
-_Outcome = TypeVar("_Outcome")
 
 
 class TimeIsUp(Exception):  # noqa: N818  # an end, not a fault
@@ -117,13 +117,8 @@ class LossyStore(PassStore):
 
     loses_answers = False
 
-    def use(self, card: str, tap_id: str) -> UseOutcome:
-        return self._lose(super().use(card, tap_id))
-
-    def issue(self, card: str, pass_type: PassType, sale_id: str) -> SaleOutcome:
-        return self._lose(super().issue(card, pass_type, sale_id))
-
-    def _lose(self, outcome: _Outcome) -> _Outcome:
-        if self.loses_answers:
-            raise Unavailable("the answer was lost")
-        return outcome
+    def _ask(self, redis: Redis, script: Script, request: Request, *more: str) -> str:
+        answer = super()._ask(redis, script, request, *more)
+        if self.loses_answers and script is not REVERSE:
+            raise SlowAnswerError("the answer was lost")
+        return answer

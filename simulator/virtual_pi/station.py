@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -62,6 +63,7 @@ class VirtualPi:
         self._transfers: list[int] = []
         self._observations: list[Observation] = []
         self._connections = Connections(self._receive, self._on_close)
+        self._runtime_folder = tempfile.TemporaryDirectory(prefix="virtual-pi-")
 
     def __enter__(self) -> "VirtualPi":
         return self
@@ -70,12 +72,14 @@ class VirtualPi:
         self.close()
 
     def close(self) -> None:
-        """Disconnect; connected programs keep running alone."""
+        """Disconnect; connected programs keep running alone, without a runtime folder."""
         self._connections.close()
+        self._runtime_folder.cleanup()
 
     def environment(self, base: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment, by default this process's own, with all that makes a program run on this Pi."""
-        return environment(self._connections.address, os.environ if base is None else base)
+        base = environment(self._connections.address, os.environ if base is None else base)
+        return {**base, "RUNTIME_DIRECTORY": self._runtime_folder.name}
 
     # ------------------------------------------------------------------ actions
 

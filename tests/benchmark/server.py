@@ -3,7 +3,6 @@
 import selectors
 import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
@@ -11,14 +10,17 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from common.keys import JOURNAL, RECEIPT_PREFIX
-from common.pass_store import PassStore, new_id, script_text
+from common.keys import JOURNAL
+from common.pass_store import PassStore
+from common.request import Request
 from common.rights import TO_USE
+from common.scripts import USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.benchmark.row import Row
 
 CARDS = 1000
+GATES = 1000
 PAYLOAD = (
     '{"cardSerialNumber":"43405556992","device":"gate-1","id":"1795537359037-0",'
     '"pass":{"tripsRemaining":"10","passType":"TEN_TRIP"},"remainingTrips":9,"at":1795537359037}'
@@ -34,7 +36,7 @@ redis.call('TIME') redis.call('GET', KEYS[2])
 redis.call('HGETALL', KEYS[1])
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 100000, '*', 'channel', 'pass-used:TEN_TRIP', 'payload', ARGV[1])
 redis.call('PUBLISH', 'pass-used:TEN_TRIP', ARGV[1]) redis.call('HINCRBY', KEYS[1], 'tripsRemaining', -1)
-redis.call('SETEX', KEYS[2], 120, 'granted') return 'granted'
+redis.call('SETEX', KEYS[2], 604800, 'granted') return 'granted'
 """
 
 
@@ -70,23 +72,25 @@ def script(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
 
 
 def _scripts() -> dict[str, str]:
-    return {"use": script_text("use"), "bare": BARE_IN_LUA}
+    return {"use": USE.text, "bare": BARE_IN_LUA}
 
 
-def _keys(number: int) -> tuple[str, str, str]:
-    return str(number % CARDS), RECEIPT_PREFIX + uuid.uuid4().hex, JOURNAL
+def _request(number: int) -> Request:
+    """Return a tap at one of many gates."""
+    return Request(f"{number % GATES:016x}", number // GATES + 1, str(number % CARDS))
 
 
 def _use(sha: str, number: int) -> bytes:
-    return command("EVALSHA", sha, 3, *_keys(number), "gate-1", 100_000, 120)
+    request = _request(number)
+    return command("EVALSHA", sha, 4, *request.keys, "gate-1", 100_000, request.number)
 
 
 def _bare_script(sha: str, number: int) -> bytes:
-    return command("EVALSHA", sha, 3, *_keys(number), PAYLOAD)
+    return command("EVALSHA", sha, 4, *_request(number).keys, PAYLOAD)
 
 
 def _bare_pipeline(number: int) -> bytes:
-    card, receipt, journal = _keys(number)
+    card, receipt, journal, _ = _request(number).keys
     entry = ("channel", "pass-used:TEN_TRIP", "payload", PAYLOAD)
     return b"".join(
         [
@@ -96,7 +100,7 @@ def _bare_pipeline(number: int) -> bytes:
             command("XADD", journal, "MAXLEN", "~", 100_000, "*", *entry),
             command("PUBLISH", "pass-used:TEN_TRIP", PAYLOAD),
             command("HINCRBY", card, "tripsRemaining", -1),
-            command("SETEX", receipt, 120, f"{card} granted"),
+            command("SETEX", receipt, 604_800, f"1 {card} granted TEN_TRIP"),
         ]
     )
 
@@ -171,7 +175,7 @@ def _median_tap_s(store: PassStore, number: int, taps: int) -> float:
     for tap in range(taps + 100):
         card = str(43405556992 + tap * step % number)
         began_at = time.monotonic()
-        store.use(card, new_id())
+        store.use(card)
         took.append(time.monotonic() - began_at)
     return median(took[100:])
 

@@ -1,24 +1,24 @@
-"""The rules of the passes against a model: random sales, taps, repetitions and passing time."""
+"""The rules of the passes against a model: random sales, taps, repetitions, reversals and passing time."""
 
+import json
 from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as machine_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from redis import Redis
 
-from common.pass_store import RECEIPT_LIFETIME_S, PassStore, new_id
-from common.passes import PassType, SaleOutcome, UseOutcome
-from common.redis_link import Unavailable
-from common.rights import TO_SELL, TO_USE
-from common.settings import Settings
+from common import scripts
+from common.passes import PassType
+from common.request import Request
+from common.scripts import ISSUE, REVERSE, USE, Script
 from tests.journal import entries
 
 CARDS = ["43405556992", "11", "1302123111085380"]
-DEVICES = ["gate-1", "gate-2", "gate-3"]
-TWO_HOURS_S = 7200
+SESSIONS = ["a1", "b2", "c3"]
+TWO_HOURS_S, HOUR_S = 7200, 3600
 SLACK_S = 5  # real time goes on while the model's stands still
 THOROUGH = machine_settings(
     max_examples=100, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
@@ -35,33 +35,38 @@ class ModelPass:
 
 
 @dataclass
+class ModelRequest:
+    """The last request of a session; its outcome is None while it is lost on the way."""
+
+    card: str
+    outcome: str | None = None
+    type: PassType | None = None
+    is_tap: bool = True
+
+
+@dataclass
 class Model:
     """What the system must do."""
 
     now: int = 0
     passes: dict[str, ModelPass] = field(default_factory=dict)
-    receipts: dict[str, tuple[str, UseOutcome | SaleOutcome, int]] = field(default_factory=dict)
+    spent: dict[str, tuple[PassType, int]] = field(default_factory=dict)
     channels: list[str] = field(default_factory=list)
 
-    def receipt(self, id_: str) -> tuple[str, UseOutcome | SaleOutcome] | None:
-        card, outcome, until = self.receipts.get(id_, ("", UseOutcome.NO_PASS, 0))
-        return (card, outcome) if self.now < until else None
-
-    def keep(self, id_: str, card: str, outcome: UseOutcome | SaleOutcome) -> None:
-        self.receipts[id_] = card, outcome, self.now + RECEIPT_LIFETIME_S
-
-    def sell(self, card: str, pass_type: PassType) -> SaleOutcome:
+    def sell(self, card: str, pass_type: PassType) -> str:
         if card in self.passes:
-            return SaleOutcome.HAS_PASS
+            return "has-pass"
         self.passes[card] = ModelPass(pass_type)
         self.channels.append(f"pass-issued:{pass_type}")
-        return SaleOutcome.ISSUED
+        return "issued"
 
-    def use(self, card: str) -> UseOutcome:
+    def use(self, request: ModelRequest) -> None:
+        card = request.card
         held = self.passes.get(card)
         if held is None:
             self.channels.append("pass-denied")
-            return UseOutcome.NO_PASS
+            request.outcome = "no-pass"
+            return
         if held.type is PassType.TWO_HOUR:
             if held.ends_at is None:
                 held.ends_at = self.now + TWO_HOURS_S
@@ -70,8 +75,30 @@ class Model:
             held.trips -= 1
             if held.type is PassType.SINGLE_USE or held.trips == 0:
                 del self.passes[card]
+                self.spent[card] = held.type, self.now + HOUR_S
         self.channels.append(f"pass-used:{held.type}")
-        return UseOutcome.GRANTED
+        request.outcome, request.type = "granted", held.type
+
+    def reverse(self, request: ModelRequest) -> None:
+        if request.outcome is None:
+            request.outcome = "reversed"
+        elif request.outcome == "granted" and request.type:
+            request.outcome = self._give_back(request.card, request.type)
+
+    def _give_back(self, card: str, taken: PassType) -> str:
+        if taken is PassType.TWO_HOUR:
+            return "nothing"
+        held, (spent, until) = self.passes.get(card), self.spent.get(card, (None, 0))
+        outcome = "reversed"
+        if held and held.type is taken is PassType.TEN_TRIP:
+            held.trips += 1
+        elif held is None and spent is taken and self.now < until:
+            self.passes[card] = ModelPass(taken, trips=1)
+            del self.spent[card]
+        else:
+            outcome = "owed"
+        self.channels.append(f"pass-{outcome}:{taken}")
+        return outcome
 
     def pass_time(self, seconds: int) -> None:
         self.now += seconds
@@ -81,58 +108,72 @@ class Model:
 
 
 @pytest.mark.process
-def test_passes_behave_as_the_model(redis: Redis, settings: Settings) -> None:
-    stores = [
-        PassStore(Settings(device, redis_port=settings.redis_port), needs=[*TO_USE, *TO_SELL]) for device in DEVICES
-    ]
-
+def test_passes_behave_as_the_model(redis: Redis) -> None:
     class PassesMachine(RuleBasedStateMachine):
-        ids = Bundle("ids")
-
         def __init__(self) -> None:
             super().__init__()
             redis.flushall()
             self.model = Model()
+            self.numbers = dict.fromkeys(SESSIONS, 0)
+            self.last = {session: ModelRequest("") for session in SESSIONS}
 
-        @rule(target=ids, store=st.sampled_from(stores), card=st.sampled_from(CARDS), kind=st.sampled_from(PassType))
-        def sell(self, store: PassStore, card: str, kind: PassType) -> str:
-            id_ = new_id()
-            outcome = self.model.sell(card, kind)
-            self.model.keep(id_, card, outcome)
-            assert store.issue(card, kind, id_) is outcome
-            return id_
+        def send(self, script: Script, session: str, number: int, card: str, *more: str) -> str:
+            request = Request(session, number, card)
+            return str(scripts.run(redis, script, request, [session, 10_000, number, *more]))
 
-        @rule(target=ids, store=st.sampled_from(stores), card=st.sampled_from(CARDS))
-        def tap(self, store: PassStore, card: str) -> str:
-            id_ = new_id()
-            outcome = self.model.use(card)
-            self.model.keep(id_, card, outcome)
-            assert store.use(card, id_) is outcome
-            return id_
+        def send_last(self, script: Script, session: str) -> str:
+            return self.send(script, session, self.numbers[session], self.last[session].card)
 
-        @rule(id_=ids, store=st.sampled_from(stores), card=st.sampled_from(CARDS), kind=st.sampled_from(PassType))
-        def repeat(self, id_: str, store: PassStore, card: str, kind: PassType) -> None:
-            kept = self.model.receipt(id_)
-            if kept is None:
-                return
-            its_card, outcome = kept
-            repeat = (
-                store.use if isinstance(outcome, UseOutcome) else (lambda *args: store.issue(args[0], kind, args[1]))
-            )
-            if card == its_card:
-                assert repeat(card, id_) is outcome
-            else:
-                with pytest.raises(Unavailable):
-                    repeat(card, id_)
+        def begin(self, session: str, card: str, is_tap: bool = True) -> ModelRequest:
+            self.numbers[session] += 1
+            self.last[session] = ModelRequest(card, is_tap=is_tap)
+            return self.last[session]
 
-        @rule(target=ids, seconds=st.sampled_from([30, 100, 600, TWO_HOURS_S - 10, TWO_HOURS_S]))
-        def pass_time(self, seconds: int) -> object:
+        @rule(session=st.sampled_from(SESSIONS), card=st.sampled_from(CARDS), kind=st.sampled_from(PassType))
+        def sell(self, session: str, card: str, kind: PassType) -> None:
+            request = self.begin(session, card, is_tap=False)
+            request.outcome = self.model.sell(card, kind)
+            new_pass = json.dumps(kind.new_pass())
+            for _ in range(2):
+                assert self.send(ISSUE, session, self.numbers[session], card, new_pass) == request.outcome
+
+        @rule(session=st.sampled_from(SESSIONS), card=st.sampled_from(CARDS))
+        def tap(self, session: str, card: str) -> None:
+            request = self.begin(session, card)
+            self.model.use(request)
+            assert self.send_last(USE, session) == request.outcome
+
+        @rule(session=st.sampled_from(SESSIONS), card=st.sampled_from(CARDS))
+        def tap_that_is_lost_on_the_way(self, session: str, card: str) -> None:
+            self.begin(session, card)
+
+        @rule(session=st.sampled_from(SESSIONS))
+        def the_tap_arrives_again_or_late(self, session: str) -> None:
+            request = self.last[session]
+            if request.card and request.is_tap:
+                if request.outcome is None:
+                    self.model.use(request)
+                assert self.send_last(USE, session) == request.outcome
+
+        @rule(session=st.sampled_from(SESSIONS))
+        def reverse(self, session: str) -> None:
+            request = self.last[session]
+            if request.card and request.is_tap:
+                self.model.reverse(request)
+                assert self.send_last(REVERSE, session) == request.outcome
+
+        @rule(session=st.sampled_from(SESSIONS), script=st.sampled_from([USE, REVERSE]), card=st.sampled_from(CARDS))
+        def an_earlier_request_arrives(self, session: str, script: Script, card: str) -> None:
+            if self.numbers[session] > 1 and self.last[session].outcome:
+                assert self.send(script, session, self.numbers[session] - 1, card) == "stale"
+
+        @rule(seconds=st.sampled_from([30, 600, HOUR_S, TWO_HOURS_S - 10, TWO_HOURS_S]))
+        def pass_time(self, seconds: int) -> None:
             self.model.pass_time(seconds)
             for key in redis.keys("*"):
                 left = redis.ttl(key)
                 if left >= 0:
                     redis.expire(key, left - seconds)
-            return multiple()
 
         @invariant()
         def redis_holds_what_the_model_holds(self) -> None:
@@ -153,8 +194,4 @@ def test_passes_behave_as_the_model(redis: Redis, settings: Settings) -> None:
         def journal_holds_each_event_once_in_order(self) -> None:
             assert [entry.channel for entry in entries(redis)] == self.model.channels
 
-    try:
-        run_state_machine_as_test(PassesMachine, settings=THOROUGH)
-    finally:
-        for store in stores:
-            store.close()
+    run_state_machine_as_test(PassesMachine, settings=THOROUGH)

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -81,7 +82,7 @@ def link_to(settings: Settings, check: Any = lambda _: None) -> Iterator[RedisLi
 
 def test_a_call_is_answered(settings: Settings) -> None:
     with link_to(settings) as link:
-        assert link.call(link.redis.ping) is True
+        assert link.call(Redis.ping) is True
         assert link.problem is None
 
 
@@ -90,11 +91,17 @@ def test_a_caller_waits_a_second_at_most_and_two_attempts_fit_into_it() -> None:
     assert 2 * redis_link.SOCKET_TIMEOUT_S < redis_link.PATIENCE_S
 
 
-def test_a_refusal_of_one_command_keeps_the_link_in_service(settings: Settings) -> None:
-    with link_to(settings) as link:
+def test_a_refusal_is_out_of_service_until_the_next_check(settings: Settings) -> None:
+    may_return = threading.Event()
+    with link_to(settings, lambda _: may_return.wait() and None) as link:
+        may_return.set()
+        wait_for(lambda: link.problem is None)
+        may_return.clear()
         with pytest.raises(Unavailable, match="reports an error: unknown command"):
-            link.call(lambda: link.redis.execute_command("NONSENSE"))
-        assert link.problem is None
+            link.call(lambda redis: redis.execute_command("NONSENSE"))
+        assert link.problem
+        may_return.set()
+        wait_for(lambda: link.problem is None)
 
 
 def test_a_failed_check_keeps_the_link_out_of_service(settings: Settings) -> None:
@@ -107,7 +114,7 @@ def test_a_failed_check_keeps_the_link_out_of_service(settings: Settings) -> Non
     with link_to(settings, check) as link:
         wait_for(lambda: link.problem and "missing are XADD" in link.problem)
         with pytest.raises(Unavailable, match="missing are XADD"):
-            link.call(link.redis.ping)
+            link.call(Redis.ping)
         faults.clear()
         wait_for(lambda: link.problem is None)
 
@@ -120,14 +127,56 @@ def test_a_call_that_takes_too_long_ends_and_the_link_recovers(
     with link_to(settings) as link:
         wait_for(lambda: link.problem is None)
         with pytest.raises(Unavailable, match="does not answer in time"):
-            link.call(answered.wait)
+            link.call(lambda _: answered.wait())
         assert link.problem == f"Redis at 127.0.0.1:{settings.redis_port} does not answer in time: check the network"
         answered.set()
         wait_for(lambda: link.problem is None)
+
+
+def test_a_check_that_fails_while_nobody_calls_is_out_of_service(settings: Settings) -> None:
+    faults: list[Exception] = []
+
+    def check(_: Redis) -> None:
+        if faults:
+            raise faults[0]
+
+    with link_to(settings, check) as link:
+        wait_for(lambda: link.problem is None)
+        faults.append(ResponseError("READONLY"))
+        wait_for(lambda: link.problem)
+        assert link.problem == f"Redis at 127.0.0.1:{settings.redis_port} reports an error: READONLY"
+
+
+def test_an_answer_that_comes_after_the_time_is_none(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a program that is stopped and continued: its future is done when it looks."""
+    with link_to(settings) as link:
+        wait_for(lambda: link.problem is None)
+        later = time.monotonic() + 2
+
+        def answer_then_stop(_: Redis) -> str:
+            monkeypatch.setattr(time, "monotonic", lambda: later)
+            return "granted"
+
+        with pytest.raises(Unavailable, match="does not answer in time"):
+            link.call(answer_then_stop)
+
+
+def test_a_command_whose_time_is_up_before_it_was_sent_is_not_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
+    sent: list[str] = []
+    may_return = threading.Event()
+    with link_to(settings, lambda _: may_return.wait() and None) as link:
+        with pytest.raises(Unavailable):
+            link.call(lambda _: sent.append("late"))
+        may_return.set()
+        link.call(Redis.ping)
+    assert sent == []
 
 
 def test_no_server(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with link_to(replace(settings, redis_port=port)) as link, pytest.raises(Unavailable, match="no connection to"):
-        link.call(link.redis.ping)
+        link.call(Redis.ping)

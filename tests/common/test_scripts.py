@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import common
-from common.pass_store import script_text
 from common.passes import SaleOutcome, UseOutcome
+from common.scripts import CHECK, ISSUE, REVERSE, USE, Script
 
 FOLDER = Path(common.__file__).parent
-SCRIPTS = sorted(path.stem for path in FOLDER.glob("*.lua") if path.stem != "transaction")
+TRANSACTIONS = ["use", "issue", "reverse"]
 
 
 def head(name: str) -> dict[str, list[str]]:
@@ -24,27 +24,37 @@ def body(name: str) -> str:
     return (FOLDER / f"{name}.lua").read_text().split("\n\n", 1)[1]
 
 
-@pytest.mark.parametrize(("name", "outcomes"), [("use", UseOutcome), ("issue", SaleOutcome)])
-def test_the_answers_are_the_outcomes(name: str, outcomes: type[UseOutcome | SaleOutcome]) -> None:
-    given = re.findall(r"(?:commit|deny)\('([a-z-]+)'\)", body(name))
-    assert set(head(name)["Answers"]) == set(given) == set(outcomes)
+@pytest.mark.parametrize(
+    ("name", "outcomes"),
+    [
+        ("use", {*UseOutcome}),
+        ("issue", {*SaleOutcome} - {SaleOutcome.STALE}),
+        ("reverse", {"reversed", "nothing", "owed"}),
+    ],
+)
+def test_the_answers_are_the_outcomes(name: str, outcomes: set[str]) -> None:
+    given = re.findall(r"(?:commit|deny)\('([a-z-]+)'", body(name))
+    assert set(head(name)["Answers"]) == set(given) == outcomes
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", TRANSACTIONS)
 def test_the_events_are_those_published(name: str) -> None:
     published = re.findall(r"publish\('([^']+)'", body(name))
     assert {each for event in head(name)["Events"] for each in published if event.startswith(each)} == set(published)
     assert all(event.startswith(tuple(published)) for event in head(name)["Events"])
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", TRANSACTIONS)
 def test_what_is_taken_from_transaction_lua_is_what_is_used(name: str) -> None:
-    defined = re.findall(r"^local (?:function )?([a-z_, ]+)", (FOLDER / "transaction.lua").read_text(), re.MULTILINE)
+    defined = re.findall(r"^local (?:function )?([A-Za-z_, ]+)", (FOLDER / "transaction.lua").read_text(), re.MULTILINE)
     names = {each.strip() for line in defined for each in line.split(",")}
     used = {each for each in names if re.search(rf"\b{each}\b", re.sub(r"--.*|'[^']*'", "", body(name)))}
     assert set(head(name)["Takes"]) == used
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_it_is_refused_whole_where_writes_are_refused(name: str) -> None:
-    assert script_text(name).startswith("#!lua\n")
+@pytest.mark.parametrize(
+    ("script", "first_line"),
+    [(USE, "#!lua"), (ISSUE, "#!lua"), (CHECK, "#!lua"), (REVERSE, "#!lua flags=allow-oom")],
+)
+def test_it_is_refused_whole_where_writes_are_refused(script: Script, first_line: str) -> None:
+    assert script.text.splitlines()[0] == first_line

@@ -19,8 +19,8 @@ CARD, OTHER_CARD = "43405556992", "1302123111085380"
 
 # A device: it does what each line says, such as `use 43405556992`, and prints the outcome. Both trees understand it.
 DEVICE = """
-import os, sys
-from common.pass_store import PassStore, new_id
+import os, sys, uuid
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
@@ -28,7 +28,11 @@ from common.settings import Settings
 store = PassStore(Settings.from_environment("device", os.environ), needs=[*TO_USE, *TO_SELL])
 for line in sys.stdin:
     verb, card, *pass_type = line.split()
-    outcome = store.issue(card, PassType(*pass_type), new_id()) if pass_type else store.use(card, new_id())
+    if hasattr(store, "new_request"):
+        outcome = store.issue(store.new_request(card), PassType(*pass_type)) if pass_type else store.use(card)
+    else:
+        id_ = uuid.uuid4().hex
+        outcome = store.issue(card, PassType(*pass_type), id_) if pass_type else store.use(card, id_)
     print(outcome, flush=True)
 """
 Device = Callable[[str], str]

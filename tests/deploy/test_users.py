@@ -2,23 +2,24 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha1
 from pathlib import Path
 
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX
+from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import TO_SELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS
 from tests.processes import REPOSITORY
 
-CARD, RECEIPT = "43405556992", RECEIPT_PREFIX + "1"
+CARD, RECEIPT, SPENT = "43405556992", RECEIPT_PREFIX + "1", SPENT_PREFIX + "43405556992"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 
 CONNECTION = [("PING",), ("WAIT", "0", "1"), ("SCRIPT", "LOAD", "return 1")]
-SCRIPT = ("EVAL", "return 1", "3", CARD, RECEIPT, JOURNAL)
+SCRIPT = ("EVALSHA", sha1(b"return 1").hexdigest(), "4", CARD, RECEIPT, JOURNAL, SPENT)
 MAY: dict[str, Sequence[tuple[str, ...]]] = {
     "terminal": [*CONNECTION, SCRIPT],
     "gate": [*CONNECTION, SCRIPT],
@@ -36,16 +37,21 @@ NOBODY = [
     ("CONFIG", "GET", "requirepass"),
     ("CONFIG", "SET", "appendonly", "no"),
     ("DEL", JOURNAL),
+    ("DEL", CARD),
     ("DEL", RECEIPT),
+    ("DEL", SPENT),
     ("EXPIRE", JOURNAL, "1"),
     ("FLUSHALL",),
     ("GET", CARD),
+    ("EVAL", "return 1", "0"),
     ("GET", "another"),
     ("KEYS", "*"),
     ("MONITOR",),
     ("PSUBSCRIBE", "*"),
     ("PUBLISH", "another", ""),
     ("RENAME", CARD, "another"),
+    ("RENAME", CARD, JOURNAL),
+    ("RENAME", SPENT, CARD),
     ("REPLICAOF", "NO", "ONE"),
     ("SAVE",),
     ("SCRIPT", "FLUSH"),
@@ -57,13 +63,15 @@ NOBODY = [
 ]
 SELLING = [("HSET", CARD, "passType", "TEN_TRIP"), ("PUBLISH", "pass-issued:TEN_TRIP", "")]
 USING = [
-    ("DEL", CARD),
     ("EXPIRE", CARD, "1"),
     ("HGETALL", CARD),
     ("HINCRBY", CARD, "tripsRemaining", "-1"),
     ("PUBLISH", "pass-activated:TWO_HOUR", ""),
     ("PUBLISH", "pass-denied", ""),
+    ("PUBLISH", "pass-reversed:TEN_TRIP", ""),
     ("PUBLISH", "pass-used:TEN_TRIP", ""),
+    ("RENAME", CARD, SPENT),
+    ("RENAMENX", SPENT, CARD),
 ]
 WRITING = [
     SCRIPT,
@@ -90,8 +98,9 @@ def guarded(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     users.write_text((REPOSITORY / "deploy/users.acl").read_text() + OPERATOR)
     with Server(server_program, folder, "--aclfile", str(users)) as server:
         with server.client(username="operator", password="operator") as redis:
+            redis.script_load("return 1")
             redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "1000"})
-            redis.set(RECEIPT, f"{CARD} granted")
+            redis.set(RECEIPT, f"1 {CARD} granted TEN_TRIP")
             redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "{}"})
         yield server
 
@@ -109,7 +118,7 @@ def test_may(guarded: Server, user: str, command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize(("user", "command"), pairs(IN_SCRIPTS), ids=str)
 def test_may_in_scripts(guarded: Server, user: str, command: tuple[str, ...]) -> None:
     with log_in(guarded, user) as redis:
-        assert redis.eval("return redis.acl_check_cmd(unpack(ARGV))", 0, *command) == 1
+        assert redis.register_script("return redis.acl_check_cmd(unpack(ARGV))")(args=command) == 1
 
 
 @pytest.mark.parametrize(("user", "command"), pairs(MAY_NOT), ids=str)
@@ -124,7 +133,7 @@ def test_may_not_in_scripts_either(guarded: Server, user: str, command: tuple[st
         log_in(guarded, user) as redis,
         pytest.raises(ResponseError, match=r"ACL failure|The user executing the script can't"),
     ):
-        redis.eval("return redis.call(unpack(ARGV))", 0, *command)
+        redis.register_script("return redis.call(unpack(ARGV))")(args=command)
 
 
 def rights() -> Iterator[tuple[str, str, str]]:

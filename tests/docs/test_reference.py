@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from common import wiring
-from common.keys import JOURNAL
-from common.pass_store import PassStore, new_id
+from common import scripts, wiring
+from common.keys import JOURNAL, SPENT_PREFIX
+from common.pass_store import PassStore
 from common.passes import PassType
+from common.request import Request
 from common.rights import TO_SELL, TO_USE
+from common.scripts import REVERSE, USE
 from common.settings import SETTINGS, Settings
 from tests.docs.documents import document, documents
 from tests.drills.all_drills import DRILLS
@@ -154,10 +156,23 @@ def faults(node: ast.AST) -> Iterator[ast.expr]:
             )
 
 
+def tap_and_reverse(redis: Redis, pass_type: PassType, number: int, is_late: bool = False) -> None:
+    """Use up a pass, and reverse the tap at once, or when the used-up pass is not kept any more."""
+    request = Request("9f86d081884c7d65", number, CARD)
+    redis.hset(CARD, "passType", pass_type)
+    if pass_type is PassType.TEN_TRIP:
+        redis.hset(CARD, "tripsRemaining", "1")
+    for script in (USE, REVERSE):
+        scripts.run(redis, script, request, ["gate-1", 1000, number])
+        if is_late:
+            redis.delete(SPENT_PREFIX + CARD)
+    redis.delete(CARD)
+
+
 class TestMessages:
     @pytest.fixture
     def published(self, redis: Redis, settings: Settings) -> list[tuple[str, str]]:
-        """The messages of one card that buys and uses a pass of every type, and is denied once."""
+        """The messages of one card that buys and uses a pass of every type, is denied once, and has taps reversed."""
         with (
             redis.pubsub() as pubsub,
             closing(PassStore(settings, TO_SELL)) as terminal,
@@ -166,10 +181,13 @@ class TestMessages:
             pubsub.psubscribe("pass-*")
             pubsub.get_message(timeout=1)
             for pass_type in PassType:
-                terminal.issue(CARD, pass_type, new_id())
-                gate.use(CARD, new_id())
+                terminal.issue(terminal.new_request(CARD), pass_type)
+                gate.use(CARD)
                 redis.delete(CARD)
-            gate.use(CARD, new_id())
+            gate.use(CARD)
+            for number, pass_type in enumerate([PassType.SINGLE_USE, PassType.TEN_TRIP]):
+                tap_and_reverse(redis, pass_type, 2 * number + 1)
+                tap_and_reverse(redis, pass_type, 2 * number + 2, is_late=True)
             messages = iter(lambda: pubsub.get_message(timeout=0.05), None)
             return [(message["channel"], message["data"]) for message in messages]
 

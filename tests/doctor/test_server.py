@@ -112,8 +112,7 @@ class TestRights:
         ("device", "taken", "words"),
         [
             ("gate", "-xadd", "missing are XADD transit-pass:events"),
-            ("gate", "-eval", "'eval'"),
-            ("gate", "-evalsha", "missing are EVALSHA"),
+            ("gate", "-evalsha", "'evalsha'"),
             ("terminal", "-exists", "missing are EXISTS"),
             ("monitor", "-psubscribe", "PSUBSCRIBE pass-*"),
             ("monitor", "resetchannels", "PSUBSCRIBE pass-*"),

@@ -7,7 +7,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.rights import TO_USE
 from common.settings import PREFIX, Settings
 from simulator.fault_proxy import FaultProxy
@@ -50,7 +50,7 @@ def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
 
 def _ride(gate: PassStore, rounds: int) -> None:
     for number in range(rounds):
-        until_answered(partial(gate.use, str(number), new_id()))
+        until_answered(partial(gate.use, str(number)))
         time.sleep(EVENT_INTERVAL_S)
 
 

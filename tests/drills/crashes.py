@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from common.cards import Card
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.redis_link import Unavailable
 from common.rights import TO_SELL
@@ -97,7 +97,7 @@ class Riders:
         card = self._new_card()
         number = Card(card.uid).serial_number
         with suppress(Unavailable, TimeoutError):
-            self._store.issue(number, PassType.TEN_TRIP, new_id())
+            self._store.issue(self._store.new_request(number), PassType.TEN_TRIP)
             self.sold[number] += 1
             _present(pi, card, "")
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 from redis import Redis
 
 from common import redis_link
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
@@ -55,13 +55,13 @@ def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
                 card, pass_type = str(FIRST_CARD + number), chance.choice(list(PassType))
                 is_sale = chance.random() < 0.5
                 if not is_sale:
-                    until_answered(partial(seller.issue, card, pass_type, new_id()))
+                    until_answered(partial(seller.issue, seller.new_request(card), pass_type))
                 direction = chance.choice(list(Direction))
                 after = chance.randrange(REQUEST_BYTES if direction is Direction.REQUEST else REPLY_BYTES)
                 reset, times = chance.random() < 0.5, chance.choice([1, 2, 3])
                 proxy.cut(Cut(card.encode(), direction, after, reset, times))
-                call = partial(terminal.issue, card, pass_type) if is_sale else partial(gate.use, card)
-                outcome, took_s = until_answered(partial(call, new_id()))
+                sale = partial(terminal.issue, terminal.new_request(card), pass_type)
+                outcome, took_s = until_answered(sale if is_sale else partial(gate.use, card))
                 unserved += outcome not in {UseOutcome.GRANTED, SaleOutcome.ISSUED}
                 longest_s = max(longest_s, took_s)
                 sold.append(card)

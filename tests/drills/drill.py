@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.redis_link import Unavailable
 from tests import journal
 from tests.processes import Program
@@ -79,11 +79,12 @@ def until_answered(call: Callable[[], _Answer]) -> tuple[_Answer, float]:
         except Unavailable as error:
             if time.monotonic() - start > PATIENCE_S:
                 raise TimeoutError(f"no answer within {PATIENCE_S:g} s") from error
+            time.sleep(0.01)
 
 
 def entries(redis: Redis) -> Counter[str]:
-    """Count the entries by card, as the journal has them."""
-    return _cards(redis, "pass-used:")
+    """Count the entries by card, as the journal has them: the trips that were taken and not given back."""
+    return _cards(redis, "pass-used:") - _cards(redis, "pass-reversed:")
 
 
 def sales(redis: Redis) -> Counter[str]:
@@ -99,9 +100,8 @@ def _cards(redis: Redis, channel: str) -> Counter[str]:
 def passes(redis: Redis) -> dict[str, dict[str, str]]:
     """Return the passes, as the hashes have them."""
     client: Any = redis  # its answers are text, which their types leave open
-    return {
-        key: client.hgetall(key) for key in client.scan_iter() if key != JOURNAL and not key.startswith(RECEIPT_PREFIX)
-    }
+    others = (JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX)
+    return {key: client.hgetall(key) for key in client.scan_iter() if not key.startswith(others)}
 
 
 def ledger(redis: Redis) -> dict[str, dict[str, str]]:
@@ -125,4 +125,6 @@ def ledger(redis: Redis) -> dict[str, dict[str, str]]:
                 held[card] = {**held[card], "tripsRemaining": str(event["remainingTrips"])}
                 if not event["remainingTrips"]:
                     del held[card]
+            case ["pass-reversed", _]:
+                held[card] = event["pass"]
     return held

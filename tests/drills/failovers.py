@@ -14,7 +14,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL
 from common.settings import PREFIX, Settings
@@ -188,7 +188,8 @@ class Terminal:
         while not self._is_over.is_set():
             card = f"{self._number}0{len(self.sold)}"
             began_at = time.monotonic()
-            _, took_s = until_answered(partial(self._store.issue, card, PassType.TEN_TRIP, new_id()))
+            sale = self._store.new_request(card)
+            _, took_s = until_answered(partial(self._store.issue, sale, PassType.TEN_TRIP))
             self.sold.append(card)
             self._last_sale_began_at = began_at
             self.longest_s = max(self.longest_s, took_s)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from common.keys import JOURNAL
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType, UseOutcome
 from common.rights import TO_USE
 from common.settings import PREFIX, Settings
@@ -59,7 +59,7 @@ def noise_in_passes(program: Path, folder: Path, rounds: int = 10_000) -> Outcom
                 card = str(number)
                 fields = _fields(chance)
                 redis.hset(card, mapping=fields)
-                outcome, _ = until_answered(partial(gate.use, card, new_id()))
+                outcome, _ = until_answered(partial(gate.use, card))
                 if outcome is UseOutcome.GRANTED:
                     require(fields[b"passType"].decode() in list(PassType), "only a known type of pass is granted")
                 else:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Concatenate, ParamSpec
 
 from common.cards import Card
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType, UseOutcome
 from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
@@ -37,14 +37,13 @@ def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
         threads = cleanup.enter_context(ThreadPoolExecutor(GATES))
         for number in range(rounds):
             card = str(number + 1)
-            until_answered(partial(terminal.issue, card, PassType.TEN_TRIP, new_id()))
+            until_answered(partial(terminal.issue, terminal.new_request(card), PassType.TEN_TRIP))
             all_ready = threading.Barrier(GATES)
 
             def ask(gate: PassStore, card: str = card, all_ready: threading.Barrier = all_ready) -> UseOutcome:
-                tap_id = new_id()
                 until_answered(lambda: gate.has_pass(card))
                 all_ready.wait()
-                return until_answered(lambda: gate.use(card, tap_id))[0]
+                return until_answered(lambda: gate.use(card))[0]
 
             granted += list(threads.map(ask, gates)).count(UseOutcome.GRANTED)
         recorded = entries(redis).total()

@@ -4,7 +4,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
@@ -33,8 +33,8 @@ def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
             )
             with closing(PassStore(terminal, TO_SELL)) as seller, closing(PassStore(gate, TO_USE)) as admitter:
                 for card in range(number * CARDS, (number + 1) * CARDS):
-                    until_answered(partial(seller.issue, str(card), PassType.TEN_TRIP, new_id()))
-                    until_answered(partial(admitter.use, str(card), new_id()))
+                    until_answered(partial(seller.issue, seller.new_request(str(card)), PassType.TEN_TRIP))
+                    until_answered(partial(admitter.use, str(card)))
             if number % 2:
                 server.kill()
         with server, server.client(username="operator", password="operator") as redis:

@@ -101,13 +101,13 @@ class TestRedis:
 
     def test_missing_rights_are_named_at_start(self, pi: VirtualPi, redis: Redis, environment: dict[str, str]) -> None:
         redis.execute_command(
-            "ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "+@all", "-del", "&pass-used:*"
+            "ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "+@all", "-rename", "&pass-used:*"
         )
         environment |= {PREFIX + "REDIS_USERNAME": "device", PREFIX + "REDIS_PASSWORD": "secret"}
         try:
             with Program("entry_gate", environment=environment) as gate:
                 wait_for_lights(pi, RED, YELLOW)
-                gate.wait_for_error("missing are DEL 1, PUBLISH pass-activated:TWO_HOUR, PUBLISH pass-denied")
+                gate.wait_for_error("missing are PUBLISH pass-activated:TWO_HOUR, PUBLISH pass-denied")
                 redis.execute_command("ACL", "SETUSER", "device", "+@all", "allchannels")
                 wait_for_lights(pi, RED)
         finally:

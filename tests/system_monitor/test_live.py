@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
-from common.pass_store import PassStore, new_id
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
@@ -27,19 +27,19 @@ def store(settings: Settings) -> Iterator[PassStore]:
 
 
 def test_each_event_is_shown_once_as_published(settings: Settings, redis: Redis, store: PassStore) -> None:
-    store.use("1", new_id())
+    store.use("1")
     with Watch(settings, redis) as watch:
-        store.issue(CARD, PassType.TWO_HOUR, new_id())
-        store.use(CARD, new_id())
-        store.issue("2", PassType.TEN_TRIP, new_id())
-        store.use("2", new_id())
+        store.issue(store.new_request(CARD), PassType.TWO_HOUR)
+        store.use(CARD)
+        store.issue(store.new_request("2"), PassType.TEN_TRIP)
+        store.use("2")
         assert watch.wait_for_output(6) == published(redis)
 
 
 def test_only_the_selected_card_is_shown(settings: Settings, redis: Redis, store: PassStore) -> None:
     with Watch(settings, redis, selection=Selection(card="2")) as watch:
         for card in ("1", "2", "3", "2"):
-            store.use(card, new_id())
+            store.use(card)
         assert watch.wait_for_output(2) == published(redis)[1::2]
 
 
@@ -48,7 +48,7 @@ def test_what_happens_while_it_starts_is_shown_once(settings: Settings, redis: R
 
     def ride() -> None:
         while not is_started.is_set():
-            store.use(CARD, new_id())
+            store.use(CARD)
 
     riders = threading.Thread(target=ride)
     riders.start()
@@ -61,9 +61,9 @@ def test_what_happens_while_it_starts_is_shown_once(settings: Settings, redis: R
 def test_nothing_is_lost_when_its_connection_is_killed(settings: Settings, redis: Redis, store: PassStore) -> None:
     with Watch(settings, redis) as watch:
         for kills in range(1, 6):
-            store.use("before", new_id())
+            store.use("before")
             redis.client_kill_filter(_type="pubsub")
-            store.use("after", new_id())
+            store.use("after")
             watch.wait_for_notice("connected again", times=kills)
         assert watch.wait_for_output(10) == published(redis)
 

@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+-- The reversal of a tap that showed no green: gives back what it took. A tap that has taken nothing never will.
+--
+-- KEYS, ARGV  those of the tap, whose session may be that of an earlier process
+-- Answers     reversed, owed, nothing; or the tap's denial. Owed: nothing can be given back here, the desk owes a trip.
+--             Nothing: two hours go on from the first tap that Redis took. Each is final: a repeated reversal gets the
+--             same answer and changes nothing. stale: a later request followed, so the tap was settled
+-- Events      pass-reversed:SINGLE_USE, pass-reversed:TEN_TRIP, pass-owed:SINGLE_USE, pass-owed:TEN_TRIP
+-- Takes       card, receipt, spent, number, is_repeat, last_outcome, last_type, read, trips_of, write, publish, commit
+
+if not is_repeat then
+  return commit('reversed')
+elseif last_outcome ~= 'granted' then
+  return commit(last_outcome, last_type)
+elseif last_type == 'TWO_HOUR' then
+  return commit('nothing', last_type)
+end
+
+local tap = receipt:match('[^:]*$') .. '-' .. number
+local pass = read(card)
+local trips = pass and last_type == 'TEN_TRIP' and pass.passType == 'TEN_TRIP' and trips_of(pass)
+if trips then
+  pass.tripsRemaining = ('%d'):format(trips + 1)
+  publish('pass-reversed:TEN_TRIP', {pass = pass, tap = tap})
+  write('HINCRBY', card, 'tripsRemaining', 1)
+  return commit('reversed', last_type)
+end
+
+local used_up = not pass and read(spent)
+if used_up and used_up.passType == last_type then
+  publish('pass-reversed:' .. last_type, {pass = used_up, tap = tap})
+  write('PERSIST', spent)
+  write('RENAMENX', spent, card)
+  return commit('reversed', last_type)
+end
+
+publish('pass-owed:' .. last_type, {pass = pass or {passType = last_type}, tap = tap})
+return commit('owed', last_type)
