@@ -1,26 +1,25 @@
-"""When a card is presented to the reader, and whether the reader works."""
+"""The card reader: what is presented to it, and whether it works."""
 
 import logging
-from math import inf
 from typing import TYPE_CHECKING
 
 from common.cards import Card, UnreadableError
 from common.clock import Clock
+from common.presentations import Presentation, Presentations
 
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
 
 POLL_INTERVAL_S = 0.03
-PRESENTATION_END_S = 0.3
 
 _logger = logging.getLogger(__name__)
 
 
 class CardReader:
-    """Detects presentations: a resting card is presented once, until it has been away for 300 ms.
+    """Detects presentations.
 
-    A card that is on the reader at the start, or when the reader recovers, is not presented: its tap may have been
-    counted before.
+    A card that is on the reader at the start is not presented: a program before this one may have counted its tap.
+    Nor is one presented again that rested on the reader while that did not answer.
 
     Attributes:
         problem: what is wrong with the reader, in words for an operator; None if the last poll worked.
@@ -30,19 +29,18 @@ class CardReader:
         self.problem: str | None = None
         self._driver = driver
         self._clock = clock
-        self._resting: Card | None = None
-        self._ends_at = inf
+        self._presentations = Presentations()
+        self._has_looked = False
         self.poll()
 
-    def poll(self) -> Card | None:
-        """Poll once; return the card if its presentation begins now. A broken reader returns no cards."""
+    def poll(self) -> Presentation | None:
+        """Poll once; return the presentation that begins now. A broken reader returns none."""
         try:
             if self._is_ready():
-                return self._presented(self._driver.read_uid())
+                is_first, self._has_looked = not self._has_looked, True
+                presentation = self._look()
+                return None if is_first else presentation
             self._report("the card reader does not answer: check its wiring")
-        except UnreadableError as error:
-            _logger.debug("no card can be read: %s", error)
-            self._ends_at = inf
         except OSError as error:
             self._report(f"the card reader's bus fails: {error}")
         return None
@@ -51,19 +49,16 @@ class CardReader:
         """Release the reader."""
         self._driver.close()
 
-    def _presented(self, uid: bytes | None) -> Card | None:
-        if uid is None:
-            now = self._clock.now()
-            self._ends_at = min(self._ends_at, now + PRESENTATION_END_S)
-            if now >= self._ends_at:
-                self._resting = None
-            return None
-        self._ends_at = inf
-        card = Card(uid)
-        if card == self._resting:
-            return None
-        self._resting = card
-        return card
+    def _look(self) -> Presentation | None:
+        try:
+            uid = self._driver.read_uid()
+        except UnreadableError as error:
+            _logger.debug("no card can be read: %s", error)
+            return self._presentations.unreadable(self._clock.now())
+        if uid:
+            return self._presentations.read(Card(uid), self._clock.now())
+        self._presentations.empty(self._clock.now())
+        return None
 
     def _is_ready(self) -> bool:
         """Return whether the chip can be used; restart it if it cannot."""

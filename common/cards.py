@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
+_SHARED_UID = bytes([1, 2, 3, 4])
+
 
 class UnreadableError(Exception):
     """Something answers, but not one card that follows the standard; the message says how."""
@@ -25,6 +27,11 @@ class Card:
     def is_random(self) -> bool:
         """Whether the UID is random, a new one at every tap, as a phone's is (ISO/IEC 14443-3, 6.5.4)."""
         return len(self.uid) == 4 and self.uid[0] == 0x08
+
+    @property
+    def can_hold_pass(self) -> bool:
+        """Whether a pass can be sold to it: its UID must not be random, or 01020304, which phones and clones share."""
+        return not self.is_random and self.uid != _SHARED_UID
 
     def __str__(self) -> str:
         return f"card {self.serial_number}"

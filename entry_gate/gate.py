@@ -40,9 +40,9 @@ class Gate:
     def run(self) -> None:
         """Serve riders; never return."""
         while True:
-            card = self._reader.poll()
-            if card:
-                self.serve(card)
+            presentation = self._reader.poll()
+            if presentation and presentation.card:
+                self.serve(presentation.card)
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
             self._service_manager.report(problem, is_alive=self._reader.problem is None)

@@ -10,6 +10,7 @@ from common.cards import Card
 from common.clock import Clock
 from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome
+from common.presentations import Presentation
 from common.redis_link import Unavailable
 from common.request import Request
 from common.service_manager import ServiceManager
@@ -88,7 +89,7 @@ class SalesTerminal:
 
     def _sell(self, card: Card) -> str:
         """Return the prompt that ends the sale."""
-        if card.is_random:
+        if not card.can_hold_pass:
             return "card-not-supported"
         if self._store.has_pass(card.serial_number):
             sale = self._pending_sale(card)
@@ -118,12 +119,14 @@ class SalesTerminal:
         return self._pending.get(card)
 
     def _wait_for_card(self, limit_s: float = inf) -> Card:
-        """Wait for a fresh presentation, stop the prompt and return the card."""
+        """Wait for a fresh presentation of a card, stop the prompt and return the card."""
         deadline = self._clock.now() + limit_s
-        while not (card := self._look()):
+        while not (presentation := self._look()) or not presentation.card:
+            if presentation:
+                self._speaker.play("card-not-supported")
             self._pause(POLL_INTERVAL_S, deadline)
         self._speaker.stop()
-        return card
+        return presentation.card
 
     def _wait_for_button(self) -> PassType:
         """Wait for a press; meanwhile poll the reader, so that a fresh presentation is recognised later."""
@@ -148,14 +151,14 @@ class SalesTerminal:
             raise SaleTimedOut
         self._clock.sleep(seconds)
 
-    def _look(self) -> Card | None:
-        card = self._poll()
+    def _look(self) -> Presentation | None:
+        presentation = self._poll()
         if self._reader.problem:
             raise ReaderOutOfService
-        return card
+        return presentation
 
-    def _poll(self) -> Card | None:
-        card = self._reader.poll()
+    def _poll(self) -> Presentation | None:
+        presentation = self._reader.poll()
         problem = self._reader.problem
         self._service_manager.report(problem or self._store.problem, is_alive=problem is None)
-        return card
+        return presentation

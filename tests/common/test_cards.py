@@ -26,3 +26,11 @@ def test_seven_byte_cards_that_share_a_cascade_level_are_two_cards() -> None:
 @pytest.mark.parametrize(("uid", "is_random"), [("08123456", True), ("0a123456", False), ("08123456789abc", False)])
 def test_random_uids(uid: str, is_random: bool) -> None:
     assert Card(bytes.fromhex(uid)).is_random is is_random
+
+
+@pytest.mark.parametrize(
+    ("uid", "can_hold_pass"),
+    [("0a1b2c3d", True), ("08123456", False), ("01020304", False), ("01020304050607", True)],
+)
+def test_a_uid_that_many_share_holds_no_pass(uid: str, can_hold_pass: bool) -> None:
+    assert Card(bytes.fromhex(uid)).can_hold_pass is can_hold_pass

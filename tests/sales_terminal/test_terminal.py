@@ -19,7 +19,7 @@ from sales_terminal.buttons import PINS, Buttons
 from sales_terminal.terminal import SalesTerminal
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
-from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
+from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run
 from tests.journal import entries
@@ -121,10 +121,17 @@ class TestSale:
         assert speaker.played[2:] == [(3.0, "mismatch-cancel"), (4.0, "select-a-pass")]
         assert redis.keys() == []
 
-    def test_a_phone_is_not_supported(
-        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    @pytest.mark.parametrize("card", [VirtualPhone(), VirtualCard(bytes.fromhex("01020304"))], ids=str)
+    def test_a_phone_and_a_uid_that_many_share_are_not_supported(
+        self,
+        terminal: SalesTerminal,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        redis: Redis,
+        clock: FakeClock,
+        card: AnyCard,
     ) -> None:
-        rider.tap(1.0, VirtualPhone())
+        rider.tap(1.0, card)
         run(terminal.run, clock, until=2.0)
         assert speaker.played == [(1.0, "card-not-supported")]
         assert redis.keys() == []
@@ -136,6 +143,34 @@ class TestSale:
         buy(rider)
         run(terminal.run, clock, until=4.0)
         assert caplog.messages[-1] == f"card {SERIAL_NUMBER}: thank-you-single-trip-pass"
+
+
+class TestUnreadable:
+    """Two cards in one purse."""
+
+    def lay(self, rider: Rider, at: float, hold_s: float) -> None:
+        rider.lay(at, CARD, SECOND_CARD)
+        rider.lift(at + hold_s, CARD)
+        rider.lift(at + hold_s, SECOND_CARD)
+
+    def test_the_idle_terminal_says_so_once(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        self.lay(rider, 1.0, hold_s=5.0)
+        self.lay(rider, 7.0, hold_s=0.9)
+        rider.tap(9.0)
+        run(terminal.run, clock, until=10.0)
+        assert speaker.played == [(2.0, "card-not-supported"), (9.0, "select-a-pass")]
+
+    def test_the_sale_goes_on(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        self.lay(rider, 3.0, hold_s=2.0)
+        rider.tap(6.0)
+        run(terminal.run, clock, until=7.0)
+        assert speaker.played[2:] == [(4.0, "card-not-supported"), (6.0, THANKS[PassType.SINGLE_USE])]
 
 
 class TestFreshPresentation:
