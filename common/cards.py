@@ -33,5 +33,13 @@ class Card:
         """Whether a pass can be sold to it: its UID must not be random, or 01020304, which phones and clones share."""
         return not self.is_random and self.uid != _SHARED_UID
 
+    @property
+    def known_as(self) -> "Card":
+        """The card itself, or one that stands for all with a random UID: a phone has one after another."""
+        return _ANY_PHONE if self.is_random else self
+
     def __str__(self) -> str:
         return f"card {self.serial_number}"
+
+
+_ANY_PHONE = Card(bytes([0x08, 0, 0, 0]))

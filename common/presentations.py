@@ -9,8 +9,6 @@ END_S = 0.3
 UNREADABLE_S = 1.0
 REMEMBERED_S = 60.0
 
-_ANY_PHONE = Card(bytes([0x08, 0, 0, 0]))
-
 
 @dataclass(frozen=True)
 class Presentation:
@@ -44,9 +42,8 @@ class Presentations:
         """Note that a card has been read; return its presentation if that begins now."""
         began_at = self._answered(now)
         self._has_sign = True
-        key = _ANY_PHONE if card.is_random else card
-        seen_at = self._last_seen.pop(key, -inf)
-        self._last_seen[key] = now
+        seen_at = self._last_seen.pop(card.known_as, -inf)
+        self._last_seen[card.known_as] = now
         self._forget(now - REMEMBERED_S)
         if seen_at >= began_at:
             return None

@@ -1,6 +1,8 @@
 """The gate: what happens between a card's tap and the light."""
 
 import logging
+from collections import deque
+from math import inf
 
 from audio.speaker import Speaker
 from common.card_reader import POLL_INTERVAL_S, CardReader
@@ -13,6 +15,7 @@ from common.service_manager import ServiceManager
 from entry_gate.traffic_light import Signal, TrafficLight
 
 SAME_TAP_S = 2.0
+REMEMBERED_TAPS = 32  # more than fit into SAME_TAP_S
 
 _logger = logging.getLogger(__name__)
 
@@ -35,28 +38,35 @@ class Gate:
         self._speaker = speaker
         self._service_manager = service_manager
         self._clock = clock
-        self._answered_at: dict[Card, float] = {}
+        self._outcomes: deque[tuple[Card, UseOutcome | None]] = deque(maxlen=REMEMBERED_TAPS)
 
     def run(self) -> None:
         """Serve riders; never return."""
         while True:
             presentation = self._reader.poll()
             if presentation and presentation.card:
-                self.serve(presentation.card)
+                self.serve(presentation.card, presentation.away_s)
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
             self._service_manager.report(problem, is_alive=self._reader.problem is None)
             self._clock.sleep(POLL_INTERVAL_S)
 
-    def serve(self, card: Card) -> None:
-        """Decide about a card that has been presented; show the signal, then play its clip."""
-        if self._is_same_tap(card):
+    def serve(self, card: Card, away_s: float = inf) -> None:
+        """Decide about a card that has been presented; show the signal, then play its clip.
+
+        Args:
+            card: the card.
+            away_s: how long ago it was last seen here, in seconds.
+        """
+        if away_s < SAME_TAP_S and (outcome := dict(self._outcomes).get(card.known_as)):
+            self._repeat(outcome)
             return
         try:
             outcome = self._store.use(card.serial_number)
         except Unavailable as error:
             self._light.show(Signal.UNANSWERED)
             self._speaker.play("out-of-service")
+            self._outcomes.append((card.known_as, None))
             _logger.warning("%s: no answer, no entry: %s", card, error)
             return
         if outcome is UseOutcome.GRANTED:
@@ -65,11 +75,10 @@ class Gate:
         else:
             self._light.show(Signal.DENIED)
             self._speaker.play("access-denied")
-        self._answered_at[card] = self._clock.now()
+        self._outcomes.append((card.known_as, outcome))
         _logger.info("%s: %s", card, outcome)
 
-    def _is_same_tap(self, card: Card) -> bool:
-        """Return whether the card's last tap has just been answered."""
-        now = self._clock.now()
-        self._answered_at = {known: at for known, at in self._answered_at.items() if now - at < SAME_TAP_S}
-        return card in self._answered_at
+    def _repeat(self, outcome: UseOutcome) -> None:
+        """Show the same tap's answer again, except green, which would let a second rider through."""
+        if outcome is not UseOutcome.GRANTED:
+            self._light.show(Signal.DENIED)
