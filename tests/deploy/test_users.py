@@ -1,6 +1,7 @@
 """The users of deploy/users.acl: what each may do, and what each may not, on a real server."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha1
 from pathlib import Path
@@ -152,6 +153,28 @@ def test_each_right_is_needed(guarded: Server, user: str, right: str, without: s
     with guarded.client(username="operator", password="operator") as redis:
         redis.execute_command("ACL", "SETUSER", "other", "reset", *re.findall(r"\([^)]*\)|[^ ]+", without))
         assert any(redis.execute_command("ACL", "DRYRUN", "other", *command) != "OK" for command in needed), right
+
+
+NEEDED_BY_1_0_0: dict[str, Sequence[tuple[str, ...]]] = {
+    "gate": [
+        ("EVAL", "", "2", CARD, RECEIPT),
+        ("DEL", CARD),
+        ("EXPIRE", RECEIPT, "1"),
+        ("XREVRANGE", JOURNAL, "+", "-"),
+    ],
+    "terminal": [("EVAL", "", "2", CARD, RECEIPT), ("EXPIRE", RECEIPT, "1"), ("XREVRANGE", JOURNAL, "+", "-")],
+    "monitor": [("PUNSUBSCRIBE",)],
+}
+
+
+def test_the_page_on_operation_grants_what_version_1_0_0_needs_besides(guarded: Server) -> None:
+    page = (REPOSITORY / "docs/operating.md").read_text()
+    with guarded.client(username="operator", password="operator") as redis:
+        for command in re.findall(r"^redis-cli (ACL SETUSER .+)$", page, re.MULTILINE):
+            redis.execute_command(*shlex.split(command))
+        answers = [redis.execute_command("ACL", "DRYRUN", user, *command) for user, command in pairs(NEEDED_BY_1_0_0)]
+        redis.acl_load()
+    assert set(answers) == {"OK"}
 
 
 def test_no_right_is_a_category_of_commands_or_a_pattern_of_channels() -> None:
