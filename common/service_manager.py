@@ -2,7 +2,6 @@
 
 import os
 import socket
-from contextlib import suppress
 
 from common.clock import Clock
 
@@ -28,10 +27,23 @@ class ServiceManager:
         status = f"STATUS=out of service: {problem}" if problem else "STATUS=in service"
         if status != self._status:
             message += [status] if self._status else ["READY=1", status]
-            self._status = status
-        if is_alive and self._clock.now() >= self._next_sign_of_life:
+        is_due = is_alive and self._clock.now() >= self._next_sign_of_life
+        if is_due:
             message.append("WATCHDOG=1")
-            self._next_sign_of_life = self._clock.now() + 1.0
-        if message and self._address:
-            with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-                systemd.sendto("\n".join(message).encode(), self._address)
+        if message and self._send("\n".join(message)):
+            self._status = status
+            if is_due:
+                self._next_sign_of_life = self._clock.now() + 1.0
+
+    def _send(self, message: str) -> bool:
+        """Send without blocking; return whether it need not be sent again. A busy systemd must not stop a gate."""
+        if not self._address:
+            return True
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as systemd:
+                systemd.sendto(message.encode(), self._address)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True

@@ -3,6 +3,7 @@
 import importlib
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import hypothesis
@@ -16,6 +17,7 @@ from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingSpeaker, Rider
+from tests.systemd import Systemd
 
 hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)  # a busy machine is slow
 hypothesis.settings.load_profile("quick")
@@ -59,6 +61,12 @@ def redis(server: Server) -> Iterator[Redis]:
 @pytest.fixture
 def settings(server: Server) -> Settings:
     return Settings(device="test", redis_port=server.port)
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[Systemd]:
+    with closing(Systemd(str(tmp_path / "notify"))) as systemd:
+        yield systemd
 
 
 @pytest.fixture

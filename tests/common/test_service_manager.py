@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -15,48 +14,12 @@ from common.service_manager import ServiceManager
 from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.fake_clock import FakeClock
-from tests.processes import Program, wait_for
+from tests.processes import Program
 from tests.rider import CARD, GREEN, RED, seen, tap, wait_for_lights
+from tests.systemd import Systemd
 
 SIGNS_OF_LIFE_S = 1.0  # from one to the next
 STUCK = Path(__file__).parent / "stuck"
-
-
-class Systemd:
-    """A socket in systemd's place."""
-
-    def __init__(self, address: str) -> None:
-        self._address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.setblocking(False)
-        self._lines: list[str] = []
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"NOTIFY_SOCKET": self._address}
-
-    @property
-    def received(self) -> list[str]:
-        """All lines so far."""
-        while True:
-            try:
-                self._lines += self._socket.recv(4096).decode().split("\n")
-            except BlockingIOError:
-                return self._lines
-
-    def wait_for(self, line: str, more_than: int = 0) -> None:
-        """Wait until a line has been received more than that many times."""
-        wait_for(lambda: self.received.count(line) > more_than)
-
-    def close(self) -> None:
-        self._socket.close()
-
-
-@pytest.fixture
-def systemd(tmp_path: Path) -> Iterator[Systemd]:
-    with closing(Systemd(str(tmp_path / "notify"))) as systemd:
-        yield systemd
 
 
 class TestServiceManager:
@@ -92,6 +55,15 @@ class TestServiceManager:
             service_manager.report("the reader does not answer", is_alive)
             clock.sleep(2.0)
         assert systemd.received == ["READY=1", "STATUS=out of service: the reader does not answer", "WATCHDOG=1"]
+
+    def test_a_systemd_that_does_not_read_blocks_nobody_and_gets_the_state_later(self, systemd: Systemd) -> None:
+        clock = FakeClock()
+        manager = ServiceManager(clock)
+        for number in range(1000):
+            manager.report(f"problem {number}")
+        assert "STATUS=out of service: problem 999" not in systemd.received
+        manager.report("problem 999")
+        assert systemd.received[-1] == "STATUS=out of service: problem 999"
 
     def test_works_without_systemd(self, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
         for address in ("/nonexistent/notify", ""):
