@@ -1,25 +1,20 @@
-"""The connection to Redis: a client whose every call ends in time, and that reconnects by itself."""
+"""The connection to Redis: every call ends in time, and it reconnects by itself."""
 
 import logging
 import queue
-import socket
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from ssl import SSLCertVerificationError
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
-from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
-from redis.retry import Retry
-from redis.sentinel import Sentinel
 
-from common.settings import PREFIX, Settings
-from common.text import printable
+from common.redis_client import redis_client
+from common.redis_errors import explain
+from common.settings import Settings
 
 PATIENCE_S = 1.0
 SOCKET_TIMEOUT_S = 0.45  # two attempts fit into PATIENCE_S
@@ -33,58 +28,6 @@ _Answer = TypeVar("_Answer")
 
 class Unavailable(ConnectionError):  # noqa: N818  # reads as what it is: `except Unavailable`
     """Redis gave no usable answer; the message tells an operator why."""
-
-
-def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> Redis:
-    """Return a client that has not connected yet.
-
-    Args:
-        settings: where Redis is.
-        retries: how often a command is retried after its connection failed.
-        socket_timeout_s: the limit of each wait on the socket: to connect, to send, to receive.
-    """
-    options: dict[str, Any] = {
-        "socket_timeout": socket_timeout_s,
-        "socket_connect_timeout": socket_timeout_s,
-        "socket_keepalive": True,
-        "retry": Retry(NoBackoff(), retries),
-        "protocol": 2,
-        "driver_info": None,  # saves the round trips and the right of CLIENT SETINFO
-        "ssl": settings.redis_tls,
-    }
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # or the kernel delivers a request after its sender gave up (tcp(7))
-        options["socket_keepalive_options"] = {socket.TCP_USER_TIMEOUT: int(socket_timeout_s * 1000)}
-    if settings.redis_tls:
-        options["ssl_ca_certs"] = settings.redis_tls_ca
-    login: dict[str, Any] = {
-        "username": settings.redis_username,
-        "password": settings.redis_password,
-        "encoding_errors": "replace",
-        "decode_responses": True,
-    }
-    if settings.redis_sentinels:
-        sentinel = Sentinel(settings.redis_sentinels, sentinel_kwargs=options)
-        return cast("Redis", sentinel.master_for(settings.redis_sentinel_master, **options, **login))
-    return Redis(host=settings.redis_host, port=settings.redis_port, **options, **login)
-
-
-def explain(error: BaseException, settings: Settings) -> str:
-    """Say in one line, to an operator, what went wrong with Redis and what to do."""
-    where = f"Redis at {settings.redis_address}"
-    match error:
-        case AuthenticationError():
-            return f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
-        case NoPermissionError():
-            return f"{where} does not permit this: {printable(error)}: check the rights of this device's user"
-        case SlowAnswerError() | TimeoutError():
-            return f"{where} does not answer in time: check the network"
-        case NoConnectionError() | OSError() if isinstance(error.__context__, SSLCertVerificationError):
-            doubt = printable(error.__context__.verify_message)
-            return f"{where} has a certificate that is not trusted ({doubt}): check {PREFIX}REDIS_TLS_CA"
-        case NoConnectionError() | OSError():
-            reason = getattr(error.__context__, "strerror", None) or error
-            return f"no connection to {where} ({printable(reason, 120)}): check the address and the network"
-    return f"{where} reports an error: {printable(error)}"
 
 
 class _Job(NamedTuple):

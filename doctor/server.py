@@ -12,7 +12,9 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from common import scripts
 from common.clock import Clock
-from common.redis_link import PATIENCE_S, explain, redis_client
+from common.redis_client import redis_client
+from common.redis_errors import explain
+from common.redis_link import PATIENCE_S
 from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding, Status

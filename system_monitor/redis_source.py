@@ -9,7 +9,8 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.keys import CHANNELS, JOURNAL
-from common.redis_link import explain, redis_client
+from common.redis_client import redis_client
+from common.redis_errors import explain
 from common.settings import Settings
 from system_monitor.journal import Journal
 

@@ -1,7 +1,6 @@
-"""The connection to Redis: its messages to an operator, and that every call ends."""
+"""The connection to Redis: that every call ends, and that it recovers."""
 
 import socket
-import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -11,64 +10,12 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import TimeoutError as SlowAnswerError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from common import redis_link
-from common.redis_link import RedisLink, Unavailable, explain, redis_client
-from common.settings import PREFIX, Settings
+from common.redis_link import RedisLink, Unavailable
+from common.settings import Settings
 from tests.processes import wait_for
-
-SETTINGS = Settings("gate-1", redis_host="redis.example")
-WHERE = "Redis at redis.example:6379"
-
-
-def caused_by(error: Exception, cause: Exception) -> Exception:
-    error.__context__ = cause
-    return error
-
-
-def bad_certificate() -> ssl.SSLCertVerificationError:
-    error = ssl.SSLCertVerificationError()
-    error.verify_message = "self-signed\x1b[2J"
-    return error
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (
-            AuthenticationError("invalid password"),
-            f"{WHERE} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD",
-        ),
-        (
-            NoPermissionError("missing are XADD"),
-            f"{WHERE} does not permit this: missing are XADD: check the rights of this device's user",
-        ),
-        (SlowAnswerError("Timeout"), f"{WHERE} does not answer in time: check the network"),
-        (TimeoutError(), f"{WHERE} does not answer in time: check the network"),
-        (
-            caused_by(NoConnectionError("Error 1"), bad_certificate()),
-            f"{WHERE} has a certificate that is not trusted (self-signed\\x1b[2J): check {PREFIX}REDIS_TLS_CA",
-        ),
-        (
-            caused_by(NoConnectionError("Error 111"), OSError(111, "Connection refused")),
-            f"no connection to {WHERE} (Connection refused): check the address and the network",
-        ),
-        (NoConnectionError("closed\n"), f"no connection to {WHERE} (closed\\n): check the address and the network"),
-        (ResponseError("OOM"), f"{WHERE} reports an error: OOM"),
-    ],
-    ids=lambda each: type(each).__name__,
-)
-def test_messages_to_an_operator(error: Exception, words: str) -> None:
-    assert explain(error, SETTINGS) == words
-
-
-def test_sentinels_in_the_settings_are_asked() -> None:
-    client = redis_client(replace(SETTINGS, redis_sentinels=(("::1", 1),)), retries=0, socket_timeout_s=0.1)
-    with client, pytest.raises(RedisError, match="transit-pass"):
-        client.ping()
 
 
 @contextmanager
