@@ -48,6 +48,7 @@ _CERTIFICATES = ("a file of certificates (PEM) that can be read", r"(?s).+", _ce
 _REPLICAS = ("a number of replicas from 0 to 9", r"\d", int)
 _DEVICE = ("a printable name of at most 64 characters", r"(?s).{1,64}", str)
 _OUTPUT = ("an output module of mpg123, such as alsa or pulse", r"[\w,-]+", str)
+_AUDIO_DEVICE = ("a device of that module, such as plughw:CARD=Headphones", r"[\w/][\w:=,./+-]*", str)
 _EVENTS = ("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
 
 
@@ -71,6 +72,7 @@ class Settings:
     redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
     redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
     audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
+    audio_device: str | None = _row("the output module's device", "its default", None, _AUDIO_DEVICE)
     journal_length: int = _row("about how many events the journal keeps", "100000", 100_000, _EVENTS)
 
     def __repr__(self) -> str:

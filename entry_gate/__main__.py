@@ -22,8 +22,7 @@ def main(settings: Settings) -> None:
     clock = Clock()
     with ExitStack() as cleanup:
         light = cleanup.enter_context(closing(TrafficLight(clock)))
-        speaker = Speaker(settings.audio_output)
-        cleanup.callback(speaker.stop)
+        speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_USE, RequestNote.of_this_unit())))
         Gate(reader, store, light, speaker, ServiceManager(clock), clock).run()

@@ -20,8 +20,7 @@ def main(settings: Settings) -> None:
 
     clock = Clock()
     with ExitStack() as cleanup:
-        speaker = Speaker(settings.audio_output)
-        cleanup.callback(speaker.stop)
+        speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         buttons = cleanup.enter_context(closing(Buttons(clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))

@@ -15,6 +15,8 @@ Environment variables, all optional:
     VIRTUAL_PI_SOCKET: the station's Unix socket; without it the board works alone, with an empty field.
     VIRTUAL_PI_SPI_MICROSECONDS: the least time that one SPI transfer takes, by default 0.
     VIRTUAL_PI_RESET_PIN: the GPIO that the reader's RST is wired to, by default 25.
+    VIRTUAL_PI_SOUND_CARD: a file that stands for a sound card that does not mix, which one player holds at a time;
+        without it, any number of clips sound at once.
     VIRTUAL_PI_PYTHON: the interpreter that runs `mpg123`, by default python3.
 """
 

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
     player.kill()
     player.wait(SOON_S)
     pi.wait_for(lambda pi: not pi.sounding, SOON_S)
+
+
+@pytest.mark.process
+def test_a_sound_card_that_does_not_mix(pi: VirtualPi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUAL_PI_SOUND_CARD", str(tmp_path / "card"))
+    player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
+    pi.wait_for(lambda pi: [sound.what for sound in pi.sounding] == ["buzzer"], SOON_S)
+    _, errors = (refused := start(pi, "-q", clip(tmp_path, "chime", FRAME))).communicate(timeout=SOON_S)
+    assert (refused.returncode, "out123 error 3" in errors) == (255, True)
+    told_at = time.monotonic()
+    player.terminate()
+    assert player.wait(SOON_S) == 0
+    assert time.monotonic() - told_at >= 0.015
+    assert start(pi, "-q", clip(tmp_path, "chime", FRAME)).wait(SOON_S) == 0
+    pi.wait_for(lambda pi: [each.what for each in pi.observations[2:]] == ["chime", "chime"], SOON_S)
 
 
 @pytest.mark.process
