@@ -4,27 +4,31 @@
 --
 -- KEYS     those of a tap or a sale
 -- ARGV     the commands that this device needs, a JSON array of arrays
--- Answers  those of them that this user may not run
--- Errors   the journal takes no entry
+-- Answers  the server's time in seconds, then those of them that this user may not run
+-- Errors   JOURNAL: it takes no entry
 
 local journal = KEYS[3]
-local refused = {}
+local answer = {redis.call('TIME')[1]}
 for _, command in ipairs(cjson.decode(ARGV[1])) do
   if not redis.acl_check_cmd(unpack(command)) then
-    refused[#refused + 1] = command[1] .. ' ' .. (command[2] or '')
+    answer[#answer + 1] = command[1] .. ' ' .. (command[2] or '')
   end
 end
-if #refused > 0 then
-  return refused
+if #answer > 1 then
+  return answer
+end
+
+local function refuse(reason)
+  return redis.error_reply('JOURNAL ' .. journal .. ' ' .. reason .. ': rename that key; a new journal begins')
 end
 
 local stream = redis.pcall('XINFO', 'STREAM', journal)
-if stream.err then
-  return stream.err:find('^WRONGTYPE') and redis.error_reply('JOURNAL ' .. journal .. ' is no stream: RENAME it') or refused
+if stream.err then -- most often it does not exist yet
+  return stream.err:find('^WRONGTYPE') and refuse('is no stream') or answer
 end
 for i = 1, #stream, 2 do
   if stream[i] == 'last-generated-id' and stream[i + 1] == '18446744073709551615-18446744073709551615' then
-    return redis.error_reply('JOURNAL ' .. journal .. ' has reached the last possible id: RENAME it')
+    return refuse('has reached the last possible id')
   end
 end
-return refused
+return answer

@@ -15,6 +15,7 @@ from common.redis_link import RedisLink, Unavailable
 from common.request import Request, RequestNote, numbers
 from common.rights import Commands
 from common.scripts import ISSUE, REVERSE, USE, Script
+from common.server_clock import ServerClock
 from common.settings import Settings
 from common.text import printable
 
@@ -43,6 +44,7 @@ class PassStore:
         self._numbers = numbers()
         self._note = note or RequestNote(None)
         self._unsettled = self._note.read()
+        self._server_clock = ServerClock()
         self._link = RedisLink(settings, self._check)
 
     @property
@@ -99,7 +101,7 @@ class PassStore:
         if self._unsettled:
             self._reverse(redis, self._unsettled)
             self._unsettled = None
-        scripts.check(redis, self._needs, self._replicas)
+        self._server_clock.read(scripts.check(redis, self._needs, self._replicas))
 
     def _reverse(self, redis: Redis, request: Request) -> None:
         try:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
@@ -73,13 +74,18 @@ def run(
         return send(USE, ISSUE, REVERSE, CHECK)
 
 
-def check(redis: Redis, needs: Commands, replicas: int) -> None:
+def check(redis: Redis, needs: Commands, replicas: int) -> int:
     """Check that the server would take a tap or a sale now, from a user who needs these rights; no trace is left.
+
+    Returns:
+        The server's time, in seconds of Unix time.
 
     Raises:
         NoPermissionError: the user lacks rights; the message names them.
         RedisError: the server would refuse it; the message has the server's reason.
     """
-    refused = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], replicas)
+    answer: Any = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], replicas)
+    server_time, *refused = answer
     if refused:
-        raise NoPermissionError(f"missing are {', '.join(sorted(map(str, refused)))}")  # type: ignore[call-overload]
+        raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
+    return int(server_time)

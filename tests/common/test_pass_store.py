@@ -337,6 +337,7 @@ class TestUnanswered:
         with pytest.raises(Unavailable, match="does not answer in time"):
             lossy.use(CARD)
         assert lossy.problem
+        lossy.loses_answers = False
         wait_for(lambda: lossy.problem is None)
         assert channels(redis) == ["pass-issued:TEN_TRIP", "pass-used:TEN_TRIP", "pass-reversed:TEN_TRIP"]
         assert redis.hget(CARD, "tripsRemaining") == "10"
@@ -345,12 +346,10 @@ class TestUnanswered:
     def test_no_tap_is_sent_until_then(self, lossy: LossyStore, redis: Redis) -> None:
         with pytest.raises(Unavailable):
             lossy.use(CARD)
-        journal_then = channels(redis)
-        lossy.loses_answers = False
         with pytest.raises(Unavailable):
             lossy.use(OTHER_CARD)
-        assert [each for each in channels(redis) if each == "pass-denied"] == []
-        assert channels(redis)[: len(journal_then)] == journal_then
+        assert channels(redis) == ["pass-issued:TEN_TRIP", "pass-used:TEN_TRIP"]
+        lossy.loses_answers = False
         wait_for(lambda: lossy.problem is None)
         assert lossy.use(OTHER_CARD) is UseOutcome.NO_PASS
 
