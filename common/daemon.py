@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from common.settings import Settings, SettingsError, help_text
+from common.settings import Settings, SettingsError, help_text, unknown_settings
 
 
 def run(program: str, description: str, work: Callable[[Settings], None]) -> None:
@@ -53,7 +53,9 @@ def version() -> str:
 
 
 def settings_or_exit(program: str) -> Settings:
-    """Read the settings from the environment; on a bad one print one line and exit."""
+    """Read the settings from the environment; log those that are unknown; on a bad one print one line and exit."""
+    for line in unknown_settings(os.environ):
+        logging.getLogger(__name__).warning("%s", line)
     try:
         return Settings.from_environment(program, os.environ)
     except SettingsError as error:

@@ -6,6 +6,8 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
+from difflib import get_close_matches
+from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from common.text import printable
@@ -26,11 +28,17 @@ class Setting(NamedTuple):
     takes: str
     pattern: str
     convert: Callable[[str], object]
+    is_secret: bool
+
+
+def _host(text: str) -> str:
+    """Return a name as it is, and an address without the brackets that an IPv6 address may have."""
+    return text if re.fullmatch(_NAME, text, re.ASCII) else str(ip_address(re.sub(r"^\[(.+)\]$", r"\1", text)))
 
 
 def _addresses(text: str) -> Sequence[tuple[str, int]]:
     parts = [address.rpartition(":") for address in text.split(",")]
-    return tuple((host, int(port)) for host, _, port in parts)
+    return tuple((_host(host), int(port)) for host, _, port in parts)
 
 
 def _certificates(path: str) -> str:
@@ -39,9 +47,12 @@ def _certificates(path: str) -> str:
 
 
 _PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+# Labels of 1 to 63 characters, 253 in all (RFC 1035, 2.3.4), the last not a number (RFC 3696, 2); containers use "_".
+_NAME = r"(?=.{1,253}$)([\w-]{1,63}\.)*(?!\d+\.?$)[\w-]{1,63}\.?"
 _TEXT = ("printable text", r"(?s).+", str)
 _PORT = ("a port from 1 to 65535", _PORTS, int)
-_ADDRESSES = ("host:port,host:port,...", rf"[^\s,]+:{_PORTS}(,[^\s,]+:{_PORTS})*", _addresses)
+_HOST = ("a name or an address, without port", r"[^\s/@]+", _host)
+_ADDRESSES = ("host:port,host:port,...", rf"[^\s,/@]+:{_PORTS}(,[^\s,/@]+:{_PORTS})*", _addresses)
 _LABEL = ("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+", str)
 _YES_OR_NO = ("yes or no", "yes|no", "yes".__eq__)
 _CERTIFICATES = ("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
@@ -52,9 +63,11 @@ _AUDIO_DEVICE = ("a device of that module, such as plughw:CARD=Headphones", r"[\
 _EVENTS = ("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
 
 
-def _row(description: str, default: str, value: object = MISSING, rule: tuple[Any, ...] = _TEXT) -> Any:  # noqa: ANN401
-    """Declare a setting: what it means, its default in words and as a value, and what it takes."""
-    return field(default=value, metadata={"row": (description, default, *rule)})
+def _row(
+    description: str, default: str, value: object = MISSING, rule: tuple[Any, ...] = _TEXT, *, is_secret: bool = False
+) -> Any:  # noqa: ANN401  # as `field`
+    """Declare a setting: what it means, its default in words and as a value, what it takes, whether to hide it."""
+    return field(default=value, metadata={"row": (description, default, *rule, is_secret)})
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,10 @@ class Settings:
     """Where Redis is and how this device presents itself. A new setting is one row here."""
 
     device: str = _row("this device's name in the events", "program and host name", rule=_DEVICE)
-    redis_host: str = _row("the Redis server's name or address", "127.0.0.1", "127.0.0.1")
+    redis_host: str = _row("the Redis server's name or address", "127.0.0.1", "127.0.0.1", _HOST)
     redis_port: int = _row("its port", "6379", 6379, _PORT)
     redis_username: str | None = _row("the user to log in as", "Redis's default user", None)
-    redis_password: str | None = _row("the password", "none", None)
+    redis_password: str | None = _row("the password", "none", None, is_secret=True)
     redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
     redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
     redis_sentinels: Sequence[tuple[str, int]] = _row("Redis Sentinels, in place of the above", "none", (), _ADDRESSES)
@@ -82,9 +95,9 @@ class Settings:
     def redis_address(self) -> str:
         """Where Redis is, for people to read."""
         if self.redis_sentinels:
-            sentinels = ", ".join(f"{host}:{port}" for host, port in self.redis_sentinels)
+            sentinels = ", ".join(_with_port(*sentinel) for sentinel in self.redis_sentinels)
             return f"{self.redis_sentinel_master} of the sentinels {sentinels}"
-        return f"{self.redis_host}:{self.redis_port}"
+        return _with_port(self.redis_host, self.redis_port)
 
     @classmethod
     def from_environment(cls, program: str, environment: Mapping[str, str]) -> "Settings":
@@ -110,8 +123,37 @@ def help_text() -> str:
     return "\n".join(["settings (environment variables):", *lines])
 
 
+def unknown_settings(environment: Mapping[str, str]) -> list[str]:
+    """Return a line for each variable that is probably meant as a setting, which names the nearest one.
+
+    That is any unknown name with the prefix; and, if the nearest setting is not set, a name of a setting without the
+    prefix or with a misspelt one.
+    """
+    return [
+        f"{printable(name, 100)} is not a setting and is ignored; the nearest is {nearest}"
+        for name, value in sorted(environment.items())
+        if value
+        and (nearest := _nearest_setting(name)) not in {name, ""}
+        and (name.startswith(PREFIX) or not environment.get(nearest))
+    ]
+
+
+def _nearest_setting(name: str) -> str:
+    """Return the variable that this one is or could be meant as; empty if it is not about us."""
+    known = [PREFIX + setting.name for setting in SETTINGS]
+    if PREFIX + name in known:
+        return PREFIX + name
+    return next(iter(get_close_matches(name.upper(), known, 1, 0.0 if name.startswith(PREFIX) else 0.8)), "")
+
+
+def _with_port(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _checked(setting: Setting, value: str) -> object:
     if re.fullmatch(setting.pattern, value, re.ASCII) and value.isprintable():
         with suppress(ValueError, OSError):
             return setting.convert(value)
-    raise SettingsError(f"{PREFIX}{setting.name} takes {setting.takes}, not {printable(value, 40)!r}")
+    may_hold_a_secret = setting.is_secret or "@" in value or "://" in value  # a URL may have the password in it
+    given = "" if may_hold_a_secret else f", not {printable(value, 40)!r}"
+    raise SettingsError(f"{PREFIX}{setting.name} takes {setting.takes}{given}")
