@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import sys
 from collections import Counter
@@ -12,9 +11,11 @@ from pathlib import Path
 
 from common.clock import Clock
 from common.daemon import argument_parser, settings_or_exit
-from common.settings import PREFIX, Settings
+from common.settings import Settings
 from doctor.finding import Finding
-from doctor.hardware import check_sound, hardware_findings
+from doctor.hardware import ROOT, hardware_findings
+from doctor.settings_file import SettingsFile, check_settings, read_settings
+from doctor.sound import check_sound
 
 
 def main() -> None:
@@ -28,17 +29,17 @@ def main() -> None:
     if options.lights and options.device != "gate":
         parser.error("--lights is for the gate: a terminal's pins are inputs")
     try:
-        given = re.findall(rf"(?m)^\s*({PREFIX}\w+)=(['\"]?)(.*?)\2\s*$", Path(options.settings).read_text())
+        file = read_settings(Path(options.settings))
+        os.environ.update(file.values)
     except (OSError, ValueError) as error:
-        parser.error(f"--settings: {error}")
-    os.environ.update((name, value) for name, _, value in given)
+        parser.error(f"--settings: {options.settings}: {error}")
     settings = settings_or_exit("doctor")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     count: Counter[str] = Counter()
     try:
-        for finding in examine(options.device, settings, options.lights, Clock()):
+        for finding in examine(options.device, settings, file, options.lights, Clock()):
             print(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured), flush=True)
             count[finding.status] += 1
         if not options.json:
@@ -49,19 +50,23 @@ def main() -> None:
     sys.exit("FAIL" in count)
 
 
-def examine(device: str | None, settings: Settings, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+def examine(
+    device: str | None, settings: Settings, file: SettingsFile, with_lights: bool, clock: Clock
+) -> Iterator[Finding]:
     """Yield the findings about a device, or about what all devices share."""
+    yield check_settings(file, os.environ)
     try:
         from doctor.server import RedisDoctor
 
         yield from RedisDoctor(settings, device, clock).findings()
         if device != "monitor":
-            yield check_sound(settings)
-            yield from hardware_findings(device, with_lights, clock)
+            findings = hardware_findings(device, with_lights, clock)
+            yield (first := next(findings))
+            if first.status != "SKIP":
+                yield check_sound(settings, ROOT)
+            yield from findings
     except ImportError as error:
         yield Finding("packages", "FAIL", str(error), "install it", [f"sudo scripts/install {device or 'gate'}"])
-    except Exception as error:
-        yield Finding("pins", "FAIL", f"{type(error).__name__}: {error}", "stop any other program that uses them")
 
 
 if __name__ == "__main__":

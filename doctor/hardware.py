@@ -1,9 +1,8 @@
-"""The Pi and what is connected to it: the GPIO library, the reader, the pins, the sound."""
+"""The Pi and what is connected to it: the GPIO library, the bus, the reader, the pins."""
 
 import grp
 import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,14 +11,13 @@ from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
-from audio.speaker import clip_path, failure_reason, player_command
 from common import wiring
 from common.clock import Clock
-from common.settings import PREFIX, Settings
 from doctor.finding import Finding
+from doctor.pins import pins_held, pins_refused, read, running_unit
 
-MODEL = Path("/proc/device-tree/model")
-RUNTIME_FOLDERS = Path("/run/entry-gate"), Path("/run/sales-terminal")  # systemd keeps them while it runs these units
+ROOT = Path("/")
+MODEL = "proc/device-tree/model"
 
 _WITHOUT_RPI_GPIO = r"Raspberry Pi (5|Compute Module 5)"  # and the 500: it does not know the chip that has their pins
 _VERSIONS = {0x88: "an FM17522, a clone that works", 0x12: "a counterfeit of the MFRC522; many work"}
@@ -29,30 +27,41 @@ _PINS = [wire.bcm for wire in wiring.COLOURS]
 
 
 def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
-    """Yield the findings about the Pi, for one device or for what both share."""
+    """Yield the findings about the Pi, for one device or for what both share; SKIP, if this is no Pi."""
     yield (library := check_gpio_library())
     if library.status == "SKIP":
         return
     yield (bus := check_spi())
     yield check_groups()
-    if running := next((folder.name for folder in RUNTIME_FOLDERS if folder.exists()), None):
+    if running := running_unit(ROOT):
         yield Finding("reader", "SKIP", f"{running} is using it", "stop that", [f"sudo systemctl stop {running}"])
+    elif taken := pins_held(ROOT):
+        yield taken
     elif "FAIL" in {library.status, bus.status}:
         yield Finding("reader", "SKIP", "not checked until the above is fixed")
     else:
-        gpio = import_module("RPi.GPIO")
-        gpio.setmode(gpio.BCM)
-        gpio.setwarnings(False)  # about pins that a killed program left set up
-        yield from check_reader(gpio, clock)
-        if device == "terminal":
-            yield check_buttons(gpio, clock)
-        if device == "gate":
-            yield check_lights(gpio, clock) if with_lights else Finding("lights", "SKIP", "not lit without --lights")
+        try:
+            yield from _connected(device, with_lights, clock)
+        except ImportError:
+            raise
+        except Exception as error:  # lgpio raises errors of its own
+            yield pins_refused(error, ROOT)
+
+
+def _connected(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+    gpio = import_module("RPi.GPIO")
+    gpio.setmode(gpio.BCM)
+    gpio.setwarnings(False)  # about pins that a killed program left set up
+    yield from check_reader(gpio, clock)
+    if device == "terminal":
+        yield check_buttons(gpio, clock)
+    if device == "gate":
+        yield check_lights(gpio, clock) if with_lights else Finding("lights", "SKIP", "not lit without --lights")
 
 
 def check_gpio_library() -> Finding:
     """Check which library loads as RPi.GPIO, and whether it works on this Pi."""
-    model = MODEL.read_text(errors="replace").strip("\0\n") if MODEL.exists() else ""
+    model = read(ROOT / MODEL).strip("\0\n")
     candidates = (each for each in distributions() if each.name in {"RPi.GPIO", "rpi-lgpio"})
     first = next(candidates, None)  # on the path, and so the one that loads
     which = f"{first.name} {first.version}" if first else "a library in place of RPi.GPIO"
@@ -64,7 +73,9 @@ def check_gpio_library() -> Finding:
         import_module("RPi.GPIO")
     except Exception as error:  # RuntimeError on other machines; lgpio raises errors of its own
         if not model:
-            return Finding("gpio library", "SKIP", "this machine is not a Raspberry Pi")
+            return Finding("hardware", "SKIP", "this machine is not a Raspberry Pi: there is no hardware to check")
+        if isinstance(error, NotImplementedError):  # rpi-lgpio, on a Pi whose revision is of before 2012
+            install = "sudo apt install python3-rpi.gpio"
         return Finding("gpio library", "FAIL", f"it does not load: {error}", "install it", [install])
     return Finding("gpio library", "OK", f"{which} on a {model}" if model else which)
 
@@ -75,11 +86,25 @@ def check_spi() -> Finding:
 
     try:
         spidev.SpiDev(0, 0).close()
-    except FileNotFoundError:
-        return Finding("spi", "FAIL", "no /dev/spidev0.0", "switch SPI on", ["sudo raspi-config nonint do_spi 0"])
     except PermissionError:
         return Finding("spi", "FAIL", "no access to /dev/spidev0.0", "join its group", ["sudo usermod -aG spi $USER"])
+    except FileNotFoundError:
+        return _no_spi(read(ROOT / "sys/bus/spi/devices/spi0.0/modalias").strip())
     return Finding("spi", "OK", "/dev/spidev0.0 can be opened")
+
+
+def _no_spi(owner: str) -> Finding:
+    """Say why there is no /dev/spidev0.0, given what the kernel has at chip select 0, such as `spi:mcp2515`."""
+    if owner == "spi:spidev":
+        return Finding(
+            "spi", "FAIL", "no /dev/spidev0.0: its driver is not loaded", "load it", ["sudo modprobe spidev"]
+        )
+    if owner or (ROOT / "sys/class/spi_master/spi0").exists():
+        text = f"no /dev/spidev0.0: SPI is on, but an overlay took chip select 0 for {owner[4:] or 'another device'}"
+        remedy = "remove its dtoverlay line, or have it use chip select 1, then reboot:"
+        return Finding("spi", "FAIL", text, remedy, ["sudo nano /boot/firmware/config.txt"])
+    remedy = "switch SPI on, then reboot"
+    return Finding("spi", "FAIL", "no /dev/spidev0.0: SPI is off", remedy, ["sudo raspi-config nonint do_spi 0"])
 
 
 def check_groups() -> Finding:
@@ -146,21 +171,6 @@ def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
         gpio.cleanup(_PINS)
     lit = ", ".join(map(_place, wiring.COLOURS))
     return Finding("lights", "SKIP", f"lit for a second each: {lit}", "check that you saw each of them")
-
-
-def check_sound(settings: Settings, limit_s: float = 5.0) -> Finding:
-    """Play a short clip as the devices do; the limit is long, since a busy Pi starts a player slowly."""
-    command = [*player_command(settings.audio_output), str(clip_path("access-granted"))]
-    if len(command) == 1:
-        return Finding("sound", "FAIL", "no mpg123 on PATH", "install it", ["sudo apt install mpg123"])
-    try:
-        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s, check=True)  # noqa: S603
-    except (subprocess.TimeoutExpired, subprocess.CalledProcessError) as error:
-        is_late = isinstance(error, subprocess.TimeoutExpired)
-        reason = f"it did not end within {limit_s:g} s" if is_late else failure_reason(error.stderr or b"")
-        remedy = f"set {PREFIX}AUDIO_OUTPUT to an output that works; to list ALSA's devices:"
-        return Finding("sound", "FAIL", f"mpg123 fails on {settings.audio_output}: {reason}", remedy, ["aplay -l"])
-    return Finding("sound", "OK", f"played on {settings.audio_output}; if you did not hear it, check the loudspeaker")
 
 
 def _place(wire: wiring.GpioWire) -> str:

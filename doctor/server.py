@@ -1,10 +1,13 @@
-"""Redis: connection, version and role, rights, round trip, durability, eviction."""
+"""Redis: connection, version and role, rights, clock, round trip, replicas; storage.py judges what it keeps."""
 
 import re
 import statistics
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from datetime import timedelta
+from functools import cached_property
 from threading import Thread
 from typing import Any
 
@@ -17,64 +20,109 @@ from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
 from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
-from doctor.finding import Finding, Status
+from doctor.finding import Finding
+from doctor.storage import change, check_memory, facts_of, judge, number_in
 from system_monitor.redis_source import subscribe
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
-_MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
-    ("durability", "appendonly", "no", "FAIL", "a power cut undoes sales and entries", "yes"),
-    ("durability", "appendfsync", "no", "WARN", "a power cut may undo the last half minute", "everysec"),
-    ("durability", "appendfsync", "everysec", "OK", "a power cut may undo the last two seconds", ""),
-    ("durability", "appendfsync", "always", "OK", "every acknowledged change is on disk", ""),
-    ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and keeps every pass", ""),
-    ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server deletes passes", "noeviction"),
-)
-"""A finding's name, one of the server's settings, its value, what that means, and a better value."""
+_CLOCK_LIMIT_S = 60.0
+_WAIT_MS = 500
 
 
 class RedisDoctor:
     """Checks the Redis of these settings, for one device or for any."""
 
-    def __init__(self, settings: Settings, device: str | None, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, device: str | None, clock: Clock, time_of_day: Callable[[], float] = time.time
+    ) -> None:
+        """Prepare to connect; `time_of_day` is this machine's, in Unix seconds."""
         self._settings = settings
         self._device = device
         self._clock = clock
+        self._time_of_day = time_of_day
         self._redis: Any = redis_client(settings, retries=0, socket_timeout_s=_SOCKET_TIMEOUT_S)
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the findings; the first check that fails with an error is the last."""
-        settings = self._settings
+        """Yield the findings; the first check that gets no answer is the last."""
         checks: dict[str, Callable[[], Finding]] = {
             "redis": self._server,
             "rights": self._rights,
+            "clock": self._server_clock,
             "round trip": self._round_trip,
-            "durability": lambda: judge("durability", self._facts()),
-            "eviction": lambda: judge("eviction", self._facts()),
+            "durability": lambda: judge("durability", self._facts),
+            "eviction": lambda: judge("eviction", self._facts),
+            "memory": lambda: check_memory(self._facts, self._settings.journal_length),
         }
+        if self._settings.redis_replicas and self._device != "monitor":
+            checks["replicas"] = self._replicas
         for name, check in checks.items():
             try:
                 yield _within_limit(check)
+            except ResponseError as error:
+                yield Finding(name, "FAIL", explain(error, self._settings))
             except Exception as error:
-                (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
-                question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
-                ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
-                commands = [ask, "sudo systemctl status redis-server"]
                 remedy = "try it from here, then check the service on its own machine:"
-                yield Finding(name, "FAIL", explain(error, settings), remedy, commands)
+                yield Finding(name, "FAIL", explain(error, self._settings), remedy, self._questions())
                 return
 
+    def _questions(self) -> list[str]:
+        settings = self._settings
+        (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
+        question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
+        ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
+        return [ask, "sudo systemctl status redis-server"]
+
     def _server(self) -> Finding:
-        answer = self._redis.execute_command("HELLO")
-        greeting = dict(zip(answer[::2], answer[1::2], strict=False))
-        server, version, role = (str(greeting.get(field, "?")) for field in ("server", "version", "role"))
+        greeting = self._greeting()
+        server, version, role = (greeting.get(field, "?") for field in ("server", "version", "role"))
         what = f"{server} {version}, a {role}, at {self._settings.redis_address}"
         if server == "redis" and re.match(r"[0-6]\.", version):
             return Finding("redis", "FAIL", what, "install Redis 7.0 or newer, or Valkey, on that machine")
         if role in {"replica", "slave"} and self._device != "monitor":
             remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
             return Finding("redis", "FAIL", what, remedy)
+        if version == "?":
+            return Finding("redis", "SKIP", f"{what}; it must be Redis 7.0 or newer, or Valkey")
         return Finding("redis", "OK", what)
+
+    def _greeting(self) -> dict[str, str]:
+        """Return server, version and role, as far as HELLO or INFO tells them."""
+        with suppress(ResponseError):
+            answer = self._redis.execute_command("HELLO")
+            return dict(zip(map(str, answer[::2]), map(str, answer[1::2]), strict=False))
+        names = {"server": "server_name", "version": "redis_version", "role": "role"}
+        told = {field: self._facts[name] for field, name in names.items() if name in self._facts}
+        return {"server": "redis", **told} if "version" in told else told
+
+    def _server_clock(self) -> Finding:
+        """Compare the server's clock with this machine's: passes and receipts expire by the server's."""
+        before = self._time_of_day()
+        try:
+            seconds, microseconds = self._redis.time()
+        except ResponseError:
+            return Finding("clock", "SKIP", "the server does not tell this user its time")
+        ahead_s = seconds + microseconds / 1e6 - (before + self._time_of_day()) / 2
+        which = "ahead of" if ahead_s > 0 else "behind"
+        text = f"the server's clock is {timedelta(seconds=round(abs(ahead_s)))} {which} this machine's"
+        if abs(ahead_s) <= _CLOCK_LIMIT_S:
+            return Finding("clock", "OK", f"the server's and this machine's differ by {abs(ahead_s):.1f} s")
+        return Finding("clock", "WARN", text, "see on both machines whether it is synchronized:", ["timedatectl"])
+
+    def _replicas(self) -> Finding:
+        """Check that enough replicas confirm writes, and that the primary refuses writes without them."""
+        wanted, setting = self._settings.redis_replicas, "min-replicas-to-write"
+        holders = int(self._redis.execute_command("WAIT", wanted, _WAIT_MS))
+        text = f"{holders} of {wanted} replicas answer"
+        if holders < wanted:
+            remedy = f"start them, or lower {PREFIX}REDIS_REPLICAS; until then nothing is sold or used"
+            return Finding("replicas", "FAIL", text, remedy)
+        if setting not in self._facts:
+            return Finding("replicas", "OK", f"{text}; {setting}, CONFIG does not tell this user")
+        if number_in(self._facts, setting) < wanted:
+            text += f"; a primary that is cut off takes writes that will be lost ({setting} {self._facts[setting]})"
+            return Finding("replicas", "WARN", text, *change(setting, str(wanted)))
+        return Finding("replicas", "OK", f"{text} ({setting} {self._facts[setting]})")
 
     def _round_trip(self) -> Finding:
         times: list[float] = []
@@ -106,23 +154,9 @@ class RedisDoctor:
         remedy = "on Redis's machine, compare with deploy/users.acl:"
         return Finding("rights", "FAIL", "; ".join(refused), remedy, [f"redis-cli ACL GETUSER {user}"])
 
-    def _facts(self) -> dict[str, str]:
-        """Return the server's settings that decide what it keeps, as far as this user may read them."""
-        with suppress(ResponseError):
-            return dict(self._redis.config_get("append*", "maxmemory-policy"))
-        with suppress(ResponseError):
-            info = self._redis.info()
-            return {"appendonly": "yes" if info["aof_enabled"] else "no", "maxmemory-policy": info["maxmemory_policy"]}
-        return {}
-
-
-def judge(name: str, facts: Mapping[str, str]) -> Finding:
-    """Return what the server's settings mean for the passes in it."""
-    for finding, setting, value, status, meaning, better in _MEANINGS:
-        if finding == name and re.fullmatch(value, facts.get(setting, "")):
-            remedy = ("on Redis's machine:", [f"redis-cli CONFIG SET {setting} {better}", "redis-cli CONFIG REWRITE"])
-            return Finding(name, status, f"{meaning} ({setting} {facts[setting]})", *(remedy if better else ()))
-    return Finding(name, "SKIP", "this user may not read it", "on Redis's machine:", ["redis-cli CONFIG GET '*'"])
+    @cached_property
+    def _facts(self) -> Mapping[str, str]:
+        return facts_of(self._redis)
 
 
 def _within_limit(check: Callable[[], Finding]) -> Finding:

@@ -19,8 +19,8 @@ from tests.rider import YELLOW, heard
 
 pytestmark = pytest.mark.process
 
-REDIS = ["redis", "rights", "round trip", "durability", "eviction"]
-HARDWARE = ["gpio library", "spi", "groups", "reader", "reset"]
+REDIS = ["settings", "redis", "rights", "clock", "round trip", "durability", "eviction", "memory"]
+HARDWARE = ["gpio library", "sound", "spi", "groups", "reader", "reset"]
 Environment = dict[str, str]
 
 
@@ -40,10 +40,10 @@ def run(environment: Environment, *arguments: str) -> tuple[int, list[str], list
 @pytest.mark.parametrize(
     ("device", "names", "count"),
     [
-        ("gate", [*REDIS, "sound", *HARDWARE, "lights"], "all is well: 11 OK, 1 SKIP"),
-        ("terminal", [*REDIS, "sound", *HARDWARE, "buttons"], "all is well: 12 OK"),
-        ("monitor", REDIS, "all is well: 5 OK"),
-        ("", [*REDIS, "sound", *HARDWARE], "all is well: 11 OK"),
+        ("gate", [*REDIS, *HARDWARE, "lights"], "all is well: 14 OK, 1 SKIP"),
+        ("terminal", [*REDIS, *HARDWARE, "buttons"], "all is well: 15 OK"),
+        ("monitor", REDIS, "all is well: 8 OK"),
+        ("", [*REDIS, *HARDWARE], "all is well: 14 OK"),
     ],
 )
 def test_all_is_well(environment: Environment, pi: VirtualPi, device: str, names: list[str], count: str) -> None:
@@ -59,7 +59,7 @@ def test_a_fault_makes_the_exit_status_1(environment: Environment) -> None:
     assert output[-3:] == [
         "FAIL  reset: the reader still answers while GPIO 25 is low",
         "      connect RST to pin 22 (GPIO 25)",
-        "10 OK, 1 FAIL",
+        "13 OK, 1 FAIL",
     ]
 
 
@@ -132,6 +132,27 @@ def test_settings_of_a_unit(environment: Environment, server: Server, tmp_path: 
     assert run(environment, "monitor", "--settings", str(file))[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (f'{PREFIX}REDIS_PASSWORD="a $secret', "line 1: a quote is not closed"),
+        (f"{PREFIX}DEVICE=\0", "embedded null byte"),
+    ],
+)
+def test_a_file_whose_meaning_is_uncertain(environment: Environment, tmp_path: Path, line: str, problem: str) -> None:
+    (tmp_path / "file").write_text(line)
+    status, output, errors = run(environment, "monitor", "--settings", str(tmp_path / "file"))
+    assert (status, output) == (2, [])
+    assert errors[-1].endswith(problem)
+
+
+def test_a_setting_that_is_misspelt(environment: Environment) -> None:
+    status, output, _ = run({**environment, f"{PREFIX}REDIS_PASWORD": "secret"}, "monitor")
+    assert status == 1
+    assert output[0] == f"FAIL  settings: {PREFIX}REDIS_PASWORD is unknown: {PREFIX}REDIS_PASSWORD"
+    assert not any("secret" in line for line in output)
+
+
 @pytest.mark.parametrize("module", ["redis", "mfrc522"])
 def test_a_missing_package(environment: Environment, tmp_path: Path, module: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(f"import sys\nsys.modules[{module!r}] = None\n")
@@ -149,7 +170,7 @@ def test_pins_that_another_program_holds(environment: Environment, tmp_path: Pat
     python_path = os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]])
     status, output, errors = run({**environment, "PYTHONPATH": python_path})
     assert (status, errors) == (1, [])
-    assert output[-3:-1] == [
+    assert output[-4:-2] == [
         "FAIL  pins: OSError: [Errno 16] Device or resource busy",
-        "      stop any other program that uses them",
+        "      stop the program that uses them, or remove its dtoverlay line from /boot/firmware/config.txt:",
     ]

@@ -10,12 +10,10 @@ from pathlib import Path
 import pytest
 import spidev
 
-from audio.speaker import clip_path
 from common.mfrc522_driver import Driver
-from common.settings import PREFIX, Settings
 from doctor import hardware
 from doctor.finding import Finding
-from doctor.hardware import check_gpio_library, check_groups, check_sound, hardware_findings
+from doctor.hardware import check_gpio_library, check_groups, hardware_findings
 from simulator.virtual_pi.board import Board
 from tests.fake_clock import FakeClock
 from tests.in_process import Rider, shown
@@ -28,12 +26,21 @@ SHARED = ["gpio library", "spi", "groups", "reader", "reset"]
 
 
 @pytest.fixture(autouse=True)
-def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A Pi 4 on which no device runs."""
-    monkeypatch.setattr(hardware, "RUNTIME_FOLDERS", (tmp_path / "entry-gate", tmp_path / "sales-terminal"))
-    monkeypatch.setattr(hardware, "MODEL", tmp_path / "model")
-    hardware.MODEL.write_text(f"{PI_4}\0")
-    return hardware.MODEL
+def root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The files of a Pi 4 on which no device runs."""
+    monkeypatch.setattr(hardware, "ROOT", tmp_path)
+    write(tmp_path / hardware.MODEL, f"{PI_4}\0")
+    return tmp_path
+
+
+@pytest.fixture
+def model(root: Path) -> Path:
+    return root / hardware.MODEL
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
 
 
 @pytest.fixture
@@ -60,19 +67,24 @@ class TestHealthy:
         assert not board.trace, "without --lights no lamp is lit"
         assert not any(map(board.is_output, range(28))), "no pin is held"
 
-    def test_what_a_running_device_uses_is_not_touched(self, clock: FakeClock, board: Board, tmp_path: Path) -> None:
-        (tmp_path / "sales-terminal").mkdir()
+    def test_what_a_running_device_uses_is_not_touched(self, clock: FakeClock, board: Board, root: Path) -> None:
+        write(root / "sys/fs/cgroup/system.slice/sales-terminal.service/cgroup.procs", "812\n")
         found = by_name(hardware_findings("gate", True, clock))
         assert list(found) == ["gpio library", "spi", "groups", "reader"]
         assert found["reader"].status == "SKIP"
         assert found["reader"].commands == ["sudo systemctl stop sales-terminal"]
         assert not board.reader.transfers
 
+    def test_a_unit_that_has_been_stopped_uses_nothing(self, clock: FakeClock, root: Path) -> None:
+        write(root / "sys/fs/cgroup/system.slice/entry-gate.service/cgroup.procs", "")
+        (root / "run/entry-gate").mkdir(parents=True)  # which systemd may preserve
+        assert by_name(hardware_findings("gate", False, clock))["reader"].status == "OK"
+
     def test_a_machine_that_is_not_a_pi(self, clock: FakeClock, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         model.unlink()
         monkeypatch.setitem(sys.modules, "RPi.GPIO", None)
         assert [(each.status, each.text) for each in hardware_findings("gate", True, clock)] == [
-            ("SKIP", "this machine is not a Raspberry Pi")
+            ("SKIP", "this machine is not a Raspberry Pi: there is no hardware to check")
         ]
 
 
@@ -136,18 +148,50 @@ class TestGpioLibrary:
 
 class TestBusAndGroups:
     @pytest.mark.parametrize(
-        ("error", "command"),
-        [(FileNotFoundError, "sudo raspi-config nonint do_spi 0"), (PermissionError, "sudo usermod -aG spi $USER")],
+        ("files", "error", "text", "command"),
+        [
+            ({}, PermissionError, "no access to /dev/spidev0.0", "sudo usermod -aG spi $USER"),
+            ({}, FileNotFoundError, "SPI is off", "sudo raspi-config nonint do_spi 0"),
+            (
+                {"sys/class/spi_master/spi0/uevent": "", "sys/bus/spi/devices/spi0.0/modalias": "spi:mcp2515\n"},
+                FileNotFoundError,
+                "SPI is on, but an overlay took chip select 0 for mcp2515",
+                "sudo nano /boot/firmware/config.txt",
+            ),
+            (
+                {"sys/class/spi_master/spi0/uevent": ""},
+                FileNotFoundError,
+                "SPI is on, but an overlay took chip select 0 for another device",
+                "sudo nano /boot/firmware/config.txt",
+            ),
+            (
+                {"sys/class/spi_master/spi0/uevent": "", "sys/bus/spi/devices/spi0.0/modalias": "spi:spidev\n"},
+                FileNotFoundError,
+                "its driver is not loaded",
+                "sudo modprobe spidev",
+            ),
+        ],
     )
     def test_no_bus(
-        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: type[OSError], command: str
+        self,
+        clock: FakeClock,
+        root: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        files: dict[str, str],
+        error: type[OSError],
+        text: str,
+        command: str,
     ) -> None:
+        for name, content in files.items():
+            write(root / name, content)
+
         def refuse(*_: object) -> None:
             raise error
 
         monkeypatch.setattr(spidev.SpiDev, "open", refuse)
         found = by_name(hardware_findings("gate", False, clock))
         assert found["spi"].status == "FAIL"
+        assert text in found["spi"].text
         assert found["spi"].commands == [command]
         assert found["reader"].status == "SKIP"
         assert "lights" not in found
@@ -218,34 +262,3 @@ class TestLights:
             list(hardware_findings("gate", True, clock))
         assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (1.5, set())]
         assert not any(map(board.is_output, COLOURS))
-
-
-class TestSound:
-    @pytest.fixture
-    def player(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-        """The player on PATH, to be written by the test."""
-        monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-        return tmp_path / "mpg123"
-
-    @pytest.mark.parametrize(
-        ("script", "status", "text"),
-        [
-            ('[ "$*" = "-q -o pulse $CLIP" ]', "OK", "played on pulse; if you did not hear it, check the loudspeaker"),
-            ("echo 'cannot open device' >&2; exit 255", "FAIL", "mpg123 fails on pulse: cannot open device"),
-            ("exec sleep 60", "FAIL", "mpg123 fails on pulse: it did not end within 0.2 s"),
-        ],
-    )
-    def test_it_plays_a_clip(
-        self, player: Path, monkeypatch: pytest.MonkeyPatch, script: str, status: str, text: str
-    ) -> None:
-        monkeypatch.setenv("CLIP", str(clip_path("access-granted")))
-        player.write_text(f"#!/bin/sh\n{script}\n")
-        player.chmod(0o755)
-        finding = check_sound(Settings("gate", audio_output="pulse"), limit_s=5.0 if status == "OK" else 0.2)
-        assert (finding.status, finding.text) == (status, text)
-        assert (f"{PREFIX}AUDIO_OUTPUT" in finding.remedy) == (status == "FAIL")
-
-    def test_no_player(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setenv("PATH", str(tmp_path))
-        finding = check_sound(Settings("gate"))
-        assert (finding.status, finding.commands) == ("FAIL", ["sudo apt install mpg123"])

@@ -1,11 +1,12 @@
 """The doctor's checks of Redis, against a real server: each finds the fault that the test has caused."""
 
 import json
+import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -13,31 +14,12 @@ import pytest
 from common.clock import Clock
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
-from doctor.server import RedisDoctor, judge
+from doctor.server import RedisDoctor
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server, free_port
-from tests.processes import REPOSITORY
+from tests.processes import REPOSITORY, wait_for
 
-ALL = ["redis", "rights", "round trip", "durability", "eviction"]
-
-
-@pytest.fixture(scope="module")
-def safe_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that loses nothing."""
-    with Server(server_program, tmp_path_factory.mktemp("server"), "--appendonly", "yes") as server:
-        yield server
-
-
-@pytest.fixture
-def server(safe_server: Server) -> Iterator[Server]:
-    """The server, whose configuration the test may change."""
-    with safe_server.client() as redis:
-        for setting, value in (("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")):
-            redis.config_set(setting, value)
-        yield safe_server
-        redis.config_set("requirepass", "")
-        redis.execute_command("REPLICAOF", "NO", "ONE")
-        redis.acl_deluser("it", "gate", "terminal", "monitor")
+ALL = ["redis", "rights", "clock", "round trip", "durability", "eviction", "memory"]
 
 
 def examine(settings: Settings, device: str | None = "monitor") -> dict[str, Finding]:
@@ -126,13 +108,22 @@ class TestRights:
         assert words in found["rights"].text
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
-    @pytest.mark.parametrize("role", ["gate", "terminal", "monitor"])
-    def test_each_user_of_deploy_has_the_rights_of_one_program(self, server: Server, role: str) -> None:
+    @pytest.mark.parametrize(
+        ("role", "unseen"),
+        [
+            ("gate", ["durability", "eviction", "memory"]),
+            ("terminal", ["durability", "eviction", "memory"]),
+            ("monitor", ["clock", "durability", "eviction", "memory"]),
+        ],
+    )
+    def test_each_user_of_deploy_has_the_rights_of_one_program(
+        self, server: Server, role: str, unseen: list[str]
+    ) -> None:
         users = (REPOSITORY / "deploy/users.acl").read_text().splitlines()
         rules = next(line for line in users if line.startswith(f"user {role} ")).split()[2:]
         found = examine(user(server, *rules, name=role, password=f"change-me-{role}"), None)
         assert found["rights"].text == f"user {role} has the rights of a {role}"
-        assert [name for name, finding in found.items() if finding.status == "SKIP"] == ["durability", "eviction"]
+        assert [name for name, finding in found.items() if finding.status == "SKIP"] == unseen
         assert not wrong(found)
 
     def test_a_user_without_rights(self, server: Server) -> None:
@@ -141,41 +132,56 @@ class TestRights:
         assert all(f"user it cannot run a {role}" in found["rights"].text for role in ("gate", "terminal", "monitor"))
 
 
-class TestPersistence:
+class TestClock:
     @pytest.mark.parametrize(
-        ("name", "setting", "value", "status", "commands"),
+        ("ahead_s", "status", "text"),
         [
-            ("durability", "appendonly", "no", "FAIL", ["redis-cli CONFIG SET appendonly yes"]),
-            ("durability", "appendfsync", "no", "WARN", ["redis-cli CONFIG SET appendfsync everysec"]),
-            ("durability", "appendfsync", "everysec", "OK", []),
-            (
-                "eviction",
-                "maxmemory-policy",
-                "allkeys-lru",
-                "FAIL",
-                ["redis-cli CONFIG SET maxmemory-policy noeviction"],
-            ),
+            (0.0, "OK", "the server's and this machine's differ by 0."),
+            (36_000.0, "WARN", "the server's clock is 10:00:00 ahead of this machine's"),
+            (-90.0, "WARN", "the server's clock is 0:01:30 behind this machine's"),
         ],
     )
-    def test_a_server_that_can_lose_passes(
-        self, server: Server, settings: Settings, name: str, setting: str, value: str, status: str, commands: list[str]
-    ) -> None:
-        server.client().config_set(setting, value)
-        found = examine(settings)
-        assert {each for each, finding in found.items() if finding.status != "OK"} <= {name}
-        assert (found[name].status, list(found[name].commands[:1])) == (status, commands)
-        assert f"({setting} {value})" in found[name].text
+    def test_the_clocks_of_both_machines(self, settings: Settings, ahead_s: float, status: str, text: str) -> None:
+        doctor = RedisDoctor(settings, "gate", Clock(), time_of_day=lambda: time.time() - ahead_s)
+        finding = next(finding for finding in doctor.findings() if finding.name == "clock")
+        assert finding.status == status
+        assert finding.text.startswith(text)
+        assert list(finding.commands) == ([] if status == "OK" else ["timedatectl"])
 
-    def test_info_answers_where_config_is_not_permitted(self, server: Server) -> None:
-        server.client().config_set("appendonly", "no")
-        found = examine(user(server, "~*", "&*", "+@all", "-config"))
-        assert (wrong(found), found["eviction"].status) == (["durability"], "OK")
+    def test_a_time_that_the_user_may_not_ask_for(self, server: Server) -> None:
+        assert examine(user(server, "~*", "&*", "+@all", "-time"))["clock"].status == "SKIP"
 
-    @pytest.mark.parametrize(
-        ("name", "facts"), [("durability", {}), ("durability", {"appendonly": "yes"}), ("eviction", {})]
-    )
-    def test_settings_that_the_user_may_not_read_are_skipped(self, name: str, facts: dict[str, str]) -> None:
-        assert judge(name, facts).status == "SKIP"
+
+class TestReplicas:
+    @pytest.fixture
+    def replica(self, server: Server, server_program: Path, tmp_path: Path) -> Iterator[Server]:
+        with Server(server_program, tmp_path, "--replicaof", f"127.0.0.1 {server.port}") as replica:
+            with replica.client() as redis:
+                wait_for(lambda: redis.info("replication")["master_link_status"] == "up")
+            yield replica
+
+    def test_too_few(self, server: Server) -> None:
+        finding = examine(Settings("test", redis_port=server.port, redis_replicas=1), "gate")["replicas"]
+        assert (finding.status, finding.text) == ("FAIL", "0 of 1 replicas answer")
+        assert f"lower {PREFIX}REDIS_REPLICAS" in finding.remedy
+
+    @pytest.mark.usefixtures("replica")
+    def test_a_primary_that_takes_writes_when_it_is_cut_off(self, server: Server) -> None:
+        settings = Settings("test", redis_port=server.port, redis_replicas=1)
+        finding = examine(settings, "gate")["replicas"]
+        assert (finding.status, finding.commands[0]) == ("WARN", "redis-cli CONFIG SET min-replicas-to-write 1")
+        server.client().config_set("min-replicas-to-write", "1")
+        finding = examine(settings, "gate")["replicas"]
+        assert (finding.status, finding.text) == ("OK", "1 of 1 replicas answer (min-replicas-to-write 1)")
+
+    def test_a_user_who_may_not_wait(self, server: Server) -> None:
+        settings = replace(user(server, "~*", "&*", "+@all", "-wait"), redis_replicas=1)
+        finding = examine(settings, "gate")["replicas"]
+        assert finding.status == "FAIL"
+        assert "'wait'" in finding.text
+
+    def test_the_monitor_waits_for_none(self, server: Server) -> None:
+        assert "replicas" not in examine(Settings("test", redis_port=server.port, redis_replicas=1), "monitor")
 
 
 class TestOtherServers:
@@ -202,7 +208,8 @@ class TestOtherServers:
     def _answer(self, connection: socket.socket) -> None:
         with connection:
             while request := connection.recv(4096):
-                for byte in self.greeting if b"HELLO" in request else self.NOT_PERMITTED:
+                refusals = self.NOT_PERMITTED * len(re.findall(rb"\*\d+\r\n", request))
+                for byte in self.greeting if b"HELLO" in request else refusals:
                     connection.send(bytes([byte]))
                     time.sleep(self.pause_s)
 
@@ -222,12 +229,18 @@ class TestOtherServers:
 
     def test_a_server_without_name_and_version(self, settings: Settings) -> None:
         self.say()
-        assert examine(settings)["rights"].status == "FAIL"
+        found = examine(settings)
+        assert (found["redis"].status, found["rights"].status) == ("SKIP", "FAIL")
+        assert "it must be Redis 7.0 or newer" in found["redis"].text
+
+    def test_a_server_that_refuses_hello(self, settings: Settings) -> None:
+        self.greeting = b"-ERR unknown command 'HELLO'\r\n"
+        assert examine(settings)["redis"].status == "SKIP"
 
     def test_control_characters_are_escaped(self, settings: Settings) -> None:
         self.say(server="re\x1b[31mdis", version="9\x07.0\x9b", role="master\x00")
         findings = list(RedisDoctor(settings, "monitor", Clock()).findings())
-        assert [finding.name for finding in findings] == ["redis", "rights", "round trip"]
+        assert [finding.name for finding in findings] == ALL
         for finding in findings:
             assert all(line.isprintable() for line in finding.as_text(False).split("\n"))
             assert json.dumps(asdict(finding)).isprintable()

@@ -1,0 +1,68 @@
+"""Who uses the pins and the bus: units of systemd, other programs, the kernel."""
+
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from common import wiring
+from doctor.finding import Finding
+
+UNITS = "entry-gate", "sales-terminal"
+
+_DEVICES = re.compile(r"/dev/(gpiochip\d+|gpiomem\d*|spidev0\.0)")
+_FREE = r"\(|GPIO |UNCLAIMED"  # how pinmux-pins says that no driver has taken a pin's function
+
+
+def running_unit(root: Path) -> str | None:
+    """Return the unit that has processes in its control group, or None."""
+    return next(
+        (unit for unit in UNITS if read(root / f"sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs")), None
+    )
+
+
+def pins_held(root: Path) -> Finding | None:
+    """Return a finding if the kernel's lists, which root may read, have an owner for a pin of ours."""
+    lines = read(root / "sys/kernel/debug/gpio")
+    functions = "".join(map(read, (root / "sys/kernel/debug/pinctrl").glob("*.gpio*/pinmux-pins")))
+    held = []
+    for wire in (wiring.RESET, *wiring.COLOURS):
+        line = re.search(rf"\((?:GPIO{wire.bcm}|PIN{wire.header_pin}) *\|(.+?) *\)", lines)
+        function = re.search(rf"(?m)^pin {wire.bcm} \(gpio{wire.bcm}\): (?:device )?(?!{_FREE})(\S+)", functions)
+        held += [f"GPIO {wire.bcm} is held by {owner[1]}" for owner in (line, function) if owner]
+    return _finding(", ".join(held), root) if held else None
+
+
+def pins_refused(error: Exception, root: Path) -> Finding:
+    """Return the finding for an error of the GPIO library or of the bus."""
+    text = f"{type(error).__name__}: {error}"
+    if "/dev/mem" in text or isinstance(error, PermissionError):
+        return Finding("pins", "FAIL", text, "join the group, then log in again", ["sudo usermod -aG gpio $USER"])
+    if "SOC peripheral" in text:
+        return Finding("pins", "FAIL", text, "use rpi-lgpio", ["sudo apt install python3-rpi-lgpio"])
+    return _finding(text, root)
+
+
+def _finding(text: str, root: Path) -> Finding:
+    """Return the finding, with the programs that have the pins or the bus open, and how to stop them."""
+    commands = []
+    for process in (root / "proc").glob("[0-9]*"):
+        devices: list[str] = []
+        with suppress(OSError):  # it has ended, or is another user's
+            devices = sorted(filter(_DEVICES.fullmatch, {str(link.readlink()) for link in (process / "fd").iterdir()}))
+        if devices and process.name != str(os.getpid()):
+            unit = re.search(r"(?m)/([^/\n]+)\.service$", read(process / "cgroup"))
+            commands.append(f"sudo systemctl stop {unit[1]}" if unit else f"sudo kill {process.name}")
+            text += f"; {read(process / 'comm').strip()} has {' and '.join(devices)} open"
+    if commands:
+        return Finding("pins", "FAIL", text, "stop that", commands)
+    remedy = "stop the program that uses them, or remove its dtoverlay line from /boot/firmware/config.txt:"
+    return Finding("pins", "FAIL", text, remedy, ["sudo fuser -v /dev/gpiochip* /dev/gpiomem* /dev/spidev0.0"])
+
+
+def read(path: Path) -> str:
+    """Return the text of a file, '' if it cannot be read."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
