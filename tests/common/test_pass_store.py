@@ -519,7 +519,7 @@ class TestEvents:
         self, redis: Redis, sold: PassType | None, commands: str
     ) -> None:
         if sold:
-            redis.hset(CARD, mapping={**sold.new_pass()})
+            redis.hset(CARD, mapping={name: str(value) for name, value in sold.new_pass().items()})
         assert commands_of_a_script(redis, lambda: run(redis, USE)) == commands.split()
 
     def test_journal_is_trimmed(self, redis: Redis, settings: Settings) -> None:
