@@ -7,7 +7,7 @@ from common.request import Request
 
 Commands = Sequence[tuple[str, ...]]
 
-ANY_REQUEST = Request("check", 1, "1")
+ANY_REQUEST = Request("check", 1, "0")
 _CARD, _RECEIPT, _JOURNAL, _SPENT = ANY_REQUEST.keys
 
 _BOTH: Commands = (

@@ -14,6 +14,7 @@ from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import TO_SELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS
+from tests.deploy.users import users
 from tests.processes import REPOSITORY
 
 CARD, RECEIPT, SPENT = "43405556992", RECEIPT_PREFIX + "1", SPENT_PREFIX + "43405556992"
@@ -85,6 +86,10 @@ MAY_NOT = {
     "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*")],
     "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)],
 }
+
+
+def test_the_file_is_made_from_the_tables_that_the_programs_check() -> None:
+    assert (REPOSITORY / "deploy/users.acl").read_text().splitlines() == users()
 
 
 def pairs(table: Mapping[str, Sequence[tuple[str, ...]]]) -> list[tuple[str, tuple[str, ...]]]:

@@ -1,0 +1,53 @@
+"""The users of deploy/users.acl, made from the tables that the programs check: `python -m tests.deploy.users`.
+
+A selector allows commands for the keys that they are meant for (ACL SETUSER): `~` is a pattern of keys that may be read
+and written; of two keys, each has its own.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.rights import ANY_REQUEST, TO_SELL, TO_USE
+from system_monitor.redis_source import NEEDS as TO_WATCH
+
+PATTERNS = dict(zip(ANY_REQUEST.keys, ("[0-9]*", f"{RECEIPT_PREFIX}*", JOURNAL, f"{SPENT_PREFIX}*"), strict=True))
+SUBCOMMANDS = {"XINFO", "SCRIPT"}
+CONNECTION = "+ping +script|load +wait +publish"
+SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
+USERS: Mapping[str, Sequence[tuple[str, ...]]] = {"terminal": TO_SELL, "gate": TO_USE, "monitor": TO_WATCH}
+
+
+def users() -> list[str]:
+    """Return the lines of the file."""
+    lines = [_line(user, commands) for user, commands in USERS.items()]
+    return ["user default off ~* &* +@all", *lines]
+
+
+def _line(user: str, commands: Sequence[tuple[str, ...]]) -> str:
+    start = f"user {user} on >change-me-{user} resetkeys resetchannels -@all"
+    if user == "monitor":
+        return f"{start} +ping +psubscribe &{CHANNELS} {_selectors(commands, read_only=True)}"
+    channels = " ".join(f"&{command[1]}" for command in commands if command[0] == "PUBLISH")
+    keyless = " ".join(f"+{command[0].lower()}" for command in commands if len(command) == 1)
+    return f"{start} {CONNECTION} {channels} {keyless} {SCRIPTS} {_selectors(commands)}"
+
+
+def _selectors(commands: Iterable[tuple[str, ...]], read_only: bool = False) -> str:
+    """Return a selector for each pattern of keys, or pair of them, with the commands for it."""
+    selectors: dict[str, list[str]] = {}
+    for name, *arguments in commands:
+        keys = [PATTERNS[argument] for argument in arguments if argument in PATTERNS]
+        match keys:
+            case [key]:
+                patterns = f"%R~{key}" if read_only else f"~{key}"
+            case [source, target]:
+                patterns = f"%RW~{source} %W~{target}"
+            case _:
+                continue
+        right = f"{name}|{arguments[0]}" if name in SUBCOMMANDS else name
+        selectors.setdefault(patterns, []).append(f"+{right.lower()}")
+    return " ".join(f"(-@all {' '.join(dict.fromkeys(rights))} {patterns})" for patterns, rights in selectors.items())
+
+
+if __name__ == "__main__":
+    print(*users(), sep="\n")
