@@ -45,7 +45,7 @@ def any_of(*abuses: Abuse) -> Abuse:
 
 
 def fill_the_memory(redis: Redis) -> None:
-    redis.setex(RECEIPT_PREFIX + "x", 1, "x" * 60_000_000)
+    redis.execute_command("SETEX", RECEIPT_PREFIX + "x", 1, "x" * 60_000_000)
 
 
 def run_endlessly(redis: Redis) -> None:
