@@ -126,6 +126,13 @@ class TestRights:
         assert [name for name, finding in found.items() if finding.status == "SKIP"] == unseen
         assert not wrong(found)
 
+    def test_a_server_that_would_refuse_the_next_tap(self, server: Server, settings: Settings) -> None:
+        server.client().config_set("maxmemory", "1")
+        found = examine(settings, "gate")
+        assert found["rights"].status == "FAIL"
+        assert "maxmemory" in found["rights"].text
+        assert "memory" in found, "the other checks are made all the same"
+
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)
         assert wrong(found) == ["rights"]
