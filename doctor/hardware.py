@@ -72,7 +72,7 @@ def check_gpio_library() -> Finding:
     try:
         import_module("RPi.GPIO")
     except Exception as error:  # RuntimeError on other machines; lgpio raises errors of its own
-        if not model:
+        if "Raspberry Pi" not in model:
             return Finding("hardware", "SKIP", "this machine is not a Raspberry Pi: there is no hardware to check")
         if isinstance(error, NotImplementedError):  # rpi-lgpio, on a Pi whose revision is of before 2012
             install = "sudo apt install python3-rpi.gpio"

@@ -1,12 +1,11 @@
 """The settings file, read as systemd reads it: `EnvironmentFile=` of systemd.exec(5), and its src/basic/env-file.c."""
 
 import re
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.settings import PREFIX, SETTINGS
+from common.settings import unknown_settings
 from doctor.finding import Finding
 
 _STATEMENT = re.compile(
@@ -64,17 +63,10 @@ def _unescape(quoted: str, plain: str) -> str:
     return "".join([*parts, re.sub(r"(?s)\\(?:[\n\r]|\Z|(.))", r"\1", plain)])
 
 
-def check_settings(file: SettingsFile, environment: Mapping[str, str]) -> Finding:
-    """Check that each line of the file, and each variable that looks like one of ours, sets something."""
-    problems = [*file.ignored, *unknown_names({**environment, **file.values})]
-    if problems:
-        remedy = "correct it in the settings file, or in the environment; to list the settings:"
-        return Finding("settings", "FAIL", "; ".join(problems), remedy, ["python3 -m doctor --help"])
-    return Finding("settings", "OK", "every name is known")
-
-
-def unknown_names(environment: Mapping[str, str]) -> list[str]:
-    """Return, for each variable that is nearly one of ours, what it is and the nearest known name."""
-    known = [PREFIX + setting.name for setting in SETTINGS]
-    strangers = {name for name in environment if name.startswith(PREFIX)} - {*known}
-    return [f"{name} is unknown: {' '.join(get_close_matches(name, known, 1))}" for name in sorted(strangers)]
+def check_settings(file: SettingsFile, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding for each line of the file, and each variable that looks like one of ours, that sets nothing."""
+    problems = [*file.ignored, *unknown_settings(environment)]
+    for problem in problems:
+        yield Finding("settings", "FAIL", problem, "correct it; to list the settings:", ["python3 -m doctor --help"])
+    if not problems:
+        yield Finding("settings", "OK", "every name is known")
