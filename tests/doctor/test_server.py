@@ -170,7 +170,7 @@ class TestReplicas:
     def test_too_few(self, server: Server) -> None:
         finding = examine(Settings("test", redis_port=server.port, redis_replicas=1), "gate")["replicas"]
         assert (finding.status, finding.text) == ("FAIL", "0 of 1 replicas answer")
-        assert f"lower {PREFIX}REDIS_REPLICAS" in finding.remedy
+        assert f"set {PREFIX}REDIS_REPLICAS to 0" in finding.remedy
 
     @pytest.mark.usefixtures("replica")
     def test_a_primary_that_takes_writes_when_it_is_cut_off(self, server: Server) -> None:
