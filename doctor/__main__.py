@@ -54,7 +54,7 @@ def examine(
     device: str | None, settings: Settings, file: SettingsFile, with_lights: bool, clock: Clock
 ) -> Iterator[Finding]:
     """Yield the findings about a device, or about what all devices share."""
-    yield check_settings(file, os.environ)
+    yield from check_settings(file, os.environ)
     try:
         from doctor.server import RedisDoctor
 

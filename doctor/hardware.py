@@ -72,7 +72,7 @@ def check_gpio_library() -> Finding:
     try:
         import_module("RPi.GPIO")
     except Exception as error:  # RuntimeError on other machines; lgpio raises errors of its own
-        if not model:
+        if "Raspberry Pi" not in model:
             return Finding("hardware", "SKIP", "this machine is not a Raspberry Pi: there is no hardware to check")
         if isinstance(error, NotImplementedError):  # rpi-lgpio, on a Pi whose revision is of before 2012
             install = "sudo apt install python3-rpi.gpio"
@@ -90,21 +90,21 @@ def check_spi() -> Finding:
         return Finding("spi", "FAIL", "no access to /dev/spidev0.0", "join its group", ["sudo usermod -aG spi $USER"])
     except FileNotFoundError:
         return _no_spi(read(ROOT / "sys/bus/spi/devices/spi0.0/modalias").strip())
+    except OSError as error:
+        return Finding("spi", "FAIL", f"/dev/spidev0.0 cannot be opened: {error}", "reboot, and look into dmesg")
     return Finding("spi", "OK", "/dev/spidev0.0 can be opened")
 
 
 def _no_spi(owner: str) -> Finding:
     """Say why there is no /dev/spidev0.0, given what the kernel has at chip select 0, such as `spi:mcp2515`."""
+    text = "no /dev/spidev0.0: SPI is"
     if owner == "spi:spidev":
-        return Finding(
-            "spi", "FAIL", "no /dev/spidev0.0: its driver is not loaded", "load it", ["sudo modprobe spidev"]
-        )
+        return Finding("spi", "FAIL", f"{text} on, its driver is not loaded", "load it", ["sudo modprobe spidev"])
     if owner or (ROOT / "sys/class/spi_master/spi0").exists():
-        text = f"no /dev/spidev0.0: SPI is on, but an overlay took chip select 0 for {owner[4:] or 'another device'}"
+        text += f" on, but an overlay took chip select 0 for {owner[4:] or 'another device'}"
         remedy = "remove its dtoverlay line, or have it use chip select 1, then reboot:"
         return Finding("spi", "FAIL", text, remedy, ["sudo nano /boot/firmware/config.txt"])
-    remedy = "switch SPI on, then reboot"
-    return Finding("spi", "FAIL", "no /dev/spidev0.0: SPI is off", remedy, ["sudo raspi-config nonint do_spi 0"])
+    return Finding("spi", "FAIL", f"{text} off", "switch it on, then reboot", ["sudo raspi-config nonint do_spi 0"])
 
 
 def check_groups() -> Finding:

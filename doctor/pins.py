@@ -11,14 +11,14 @@ from doctor.finding import Finding
 UNITS = "entry-gate", "sales-terminal"
 
 _DEVICES = re.compile(r"/dev/(gpiochip\d+|gpiomem\d*|spidev0\.0)")
+_WHO = "sudo fuser -v /dev/gpiochip* /dev/gpiomem* /dev/spidev0.0"
 _FREE = r"\(|GPIO |UNCLAIMED"  # how pinmux-pins says that no driver has taken a pin's function
 
 
 def running_unit(root: Path) -> str | None:
     """Return the unit that has processes in its control group, or None."""
-    return next(
-        (unit for unit in UNITS if read(root / f"sys/fs/cgroup/system.slice/{unit}.service/cgroup.procs")), None
-    )
+    groups = root / "sys/fs/cgroup/system.slice"
+    return next((unit for unit in UNITS if read(groups / f"{unit}.service/cgroup.procs")), None)
 
 
 def pins_held(root: Path) -> Finding | None:
@@ -54,10 +54,8 @@ def _finding(text: str, root: Path) -> Finding:
             unit = re.search(r"(?m)/([^/\n]+)\.service$", read(process / "cgroup"))
             commands.append(f"sudo systemctl stop {unit[1]}" if unit else f"sudo kill {process.name}")
             text += f"; {read(process / 'comm').strip()} has {' and '.join(devices)} open"
-    if commands:
-        return Finding("pins", "FAIL", text, "stop that", commands)
-    remedy = "stop the program that uses them, or remove its dtoverlay line from /boot/firmware/config.txt:"
-    return Finding("pins", "FAIL", text, remedy, ["sudo fuser -v /dev/gpiochip* /dev/gpiomem* /dev/spidev0.0"])
+    remedy = "stop what uses them, or remove its dtoverlay line from /boot/firmware/config.txt:"
+    return Finding("pins", "FAIL", text, remedy, commands or [_WHO])
 
 
 def read(path: Path) -> str:

@@ -83,7 +83,8 @@ class RedisDoctor:
             remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
             return Finding("redis", "FAIL", what, remedy)
         if version == "?":
-            return Finding("redis", "SKIP", f"{what}; it must be Redis 7.0 or newer, or Valkey")
+            text = f"{self._settings.redis_address} does not tell its version: it must be Redis 7.0 or newer, or Valkey"
+            return Finding("redis", "SKIP", text)
         return Finding("redis", "OK", what)
 
     def _greeting(self) -> dict[str, str]:
@@ -112,11 +113,14 @@ class RedisDoctor:
     def _replicas(self) -> Finding:
         """Check that enough replicas confirm writes, and that the primary refuses writes without them."""
         wanted, setting = self._settings.redis_replicas, "min-replicas-to-write"
-        holders = int(self._redis.execute_command("WAIT", wanted, _WAIT_MS))
+        remedy = f"or set {PREFIX}REDIS_REPLICAS to 0: until then nothing is sold or used"
+        try:
+            holders = int(self._redis.execute_command("WAIT", wanted, _WAIT_MS))
+        except ResponseError as error:
+            return Finding("replicas", "FAIL", explain(error, self._settings), f"permit WAIT, {remedy}")
         text = f"{holders} of {wanted} replicas answer"
         if holders < wanted:
-            remedy = f"start them, or lower {PREFIX}REDIS_REPLICAS; until then nothing is sold or used"
-            return Finding("replicas", "FAIL", text, remedy)
+            return Finding("replicas", "FAIL", text, f"start them, {remedy}")
         if setting not in self._facts:
             return Finding("replicas", "OK", f"{text}; {setting}, CONFIG does not tell this user")
         if number_in(self._facts, setting) < wanted:

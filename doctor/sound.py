@@ -20,17 +20,17 @@ _OF_A_SESSION = {"XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"}  # by which a de
 
 def check_sound(settings: Settings, root: Path, limit_s: float = 5.0) -> Finding:
     """Play a short clip as the devices do; the limit is long, since a busy Pi starts a player slowly."""
-    device: str | None = getattr(settings, "audio_device", None)
-    player = player_command(settings.audio_output)
+    device, output = settings.audio_device, settings.audio_output
+    player = player_command(output, device)
     if not player:
         return Finding("sound", "FAIL", "no mpg123 on PATH", "install it", ["sudo apt install mpg123"])
     service = next((user for user in pwd.getpwall() if user.pw_name == SERVICE_USER), None)
     options = _become(service) if service and os.geteuid() == 0 else {}
-    where = f"{device or settings.audio_output}{f' as {SERVICE_USER}' if options else ''}"
+    where = f"{device or output}{f' as {SERVICE_USER}' if options else ''}"
     cards = [f"plughw:CARD={card}" for card in re.findall(r"(?m)^ *\d+ \[(\S+) *\]", read(root / "proc/asound/cards"))]
-    problem = _play([*player, *(["-a", device] if device else [])], options, limit_s)
+    problem = _play(player, options, limit_s)
     if problem:
-        able = [card for card in cards if card != device and not _play([*player, "-a", card], options, limit_s)]
+        able = [card for card in cards if card != device and not _play(player_command(output, card), options, limit_s)]
         remedy = f"set {PREFIX}AUDIO_DEVICE to {' or '.join(able)}" if able else "connect a sound card that works"
         return Finding("sound", "FAIL", f"mpg123 fails on {where}: {problem}", f"{remedy}; to list all:", ["aplay -L"])
     if service and os.geteuid() not in {0, service.pw_uid}:

@@ -14,25 +14,11 @@ _FLAGS = {"0": "no", "1": "yes"}
 _MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
     ("durability", "appendonly", "no", "FAIL", "a power cut undoes sales and entries", "yes"),
     ("durability", "appendfsync", "no", "WARN", "a power cut may undo the last half minute", "everysec"),
-    (
-        "durability",
-        "appendfsync",
-        "everysec",
-        "OK",
-        "a power cut may undo the last two seconds of the append-only file",
-        "",
-    ),
+    ("durability", "appendfsync", "everysec", "OK", "a power cut may undo the last two seconds", ""),
     ("durability", "appendfsync", "always", "OK", "every acknowledged change is synced to the append-only file", ""),
     ("durability", "appendonly", "yes", "OK", "changes go to an append-only file, at an interval that is not told", ""),
     ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and keeps every pass", ""),
-    (
-        "eviction",
-        "maxmemory-policy",
-        "volatile-.+",
-        "WARN",
-        "a full server deletes receipts, and passes in use",
-        "noeviction",
-    ),
+    ("eviction", "maxmemory-policy", "volatile-.+", "WARN", "a full server deletes two hour passes", "noeviction"),
     ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server deletes passes", "noeviction"),
 )
 """A finding's name, one of the server's settings, its value, what that means, and a better value."""
@@ -55,7 +41,7 @@ def judge(name: str, facts: Mapping[str, str]) -> Finding:
         if finding == name and re.fullmatch(value, facts.get(setting, "")):
             remedy, commands = change(setting, better)
             if (name, status) == ("durability", "OK"):
-                remedy = "whether that file is on a disk cannot be seen from here"
+                remedy = "whether the append-only file is on a disk cannot be seen from here"
             return Finding(name, status, f"{meaning} ({setting} {facts[setting]})", remedy, commands)
     commands = ["redis-cli CONFIG GET '*'"]
     return Finding(name, "SKIP", "neither CONFIG nor INFO tells this user", "ask on Redis's machine:", commands)

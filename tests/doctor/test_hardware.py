@@ -13,7 +13,7 @@ import spidev
 from common.mfrc522_driver import Driver
 from doctor import hardware
 from doctor.finding import Finding
-from doctor.hardware import check_gpio_library, check_groups, hardware_findings
+from doctor.hardware import check_gpio_library, check_groups, check_spi, hardware_findings
 from simulator.virtual_pi.board import Board
 from tests.fake_clock import FakeClock
 from tests.in_process import Rider, shown
@@ -132,18 +132,25 @@ class TestGpioLibrary:
             "sudo apt install python3-rpi-lgpio",
         ]
 
+    @pytest.mark.parametrize(
+        ("error", "package"),
+        [
+            ("RuntimeError('only on a Raspberry Pi!')", "python3-rpi-lgpio"),
+            ("NotImplementedError('old-style revision codes')", "python3-rpi.gpio"),
+        ],
+    )
     def test_a_library_that_does_not_load(
-        self, installed: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+        self, installed: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, error: str, package: str
     ) -> None:
         (installed / "RPi").mkdir(parents=True)
         (installed / "RPi/__init__.py").touch()
-        (installed / "RPi/GPIO.py").write_text("raise RuntimeError('only on a Raspberry Pi!')")
+        (installed / "RPi/GPIO.py").write_text(f"raise {error}")
         for name in ("RPi", "RPi.GPIO"):
             monkeypatch.delitem(sys.modules, name)
         found = by_name(hardware_findings("gate", False, clock))
         assert statuses(found.values()) == {"gpio library": "FAIL", "spi": "OK", "groups": "OK", "reader": "SKIP"}
-        assert found["gpio library"].text == "it does not load: only on a Raspberry Pi!"
-        assert found["gpio library"].commands == ["sudo apt install python3-rpi-lgpio"]
+        assert found["gpio library"].text == f"it does not load: {error[:-2].partition('(')[2][1:]}"
+        assert found["gpio library"].commands == [f"sudo apt install {package}"]
 
 
 class TestBusAndGroups:
@@ -195,6 +202,14 @@ class TestBusAndGroups:
         assert found["spi"].commands == [command]
         assert found["reader"].status == "SKIP"
         assert "lights" not in found
+
+    def test_a_bus_that_fails(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(110, "Connection timed out")
+
+        monkeypatch.setattr(spidev.SpiDev, "open", refuse)
+        finding = check_spi()
+        assert (finding.status, finding.text.rpartition("] ")[2]) == ("FAIL", "Connection timed out")
 
     @pytest.mark.parametrize(
         ("mine", "user", "commands"),

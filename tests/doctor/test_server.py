@@ -126,6 +126,13 @@ class TestRights:
         assert [name for name, finding in found.items() if finding.status == "SKIP"] == unseen
         assert not wrong(found)
 
+    def test_a_server_that_would_refuse_the_next_tap(self, server: Server, settings: Settings) -> None:
+        server.client().config_set("maxmemory", "1")
+        found = examine(settings, "gate")
+        assert found["rights"].status == "FAIL"
+        assert "maxmemory" in found["rights"].text
+        assert "memory" in found, "the other checks are made all the same"
+
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)
         assert wrong(found) == ["rights"]
@@ -163,7 +170,7 @@ class TestReplicas:
     def test_too_few(self, server: Server) -> None:
         finding = examine(Settings("test", redis_port=server.port, redis_replicas=1), "gate")["replicas"]
         assert (finding.status, finding.text) == ("FAIL", "0 of 1 replicas answer")
-        assert f"lower {PREFIX}REDIS_REPLICAS" in finding.remedy
+        assert f"set {PREFIX}REDIS_REPLICAS to 0" in finding.remedy
 
     @pytest.mark.usefixtures("replica")
     def test_a_primary_that_takes_writes_when_it_is_cut_off(self, server: Server) -> None:

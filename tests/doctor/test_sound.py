@@ -60,6 +60,12 @@ def test_it_plays_a_clip(
     assert list(finding.commands) == ([] if status == "OK" else ["aplay -L"])
 
 
+def test_it_plays_on_the_device_that_is_set(player: Path, tmp_path: Path) -> None:
+    write(player, 'case "$*" in *"-o alsa -a plughw:CARD=USB "*) ;; *) exit 255 ;; esac')
+    finding = check_sound(Settings("gate", audio_device="plughw:CARD=USB"), tmp_path)
+    assert (finding.status, finding.text.partition(";")[0]) == ("OK", "played on plughw:CARD=USB")
+
+
 def test_no_player(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     finding = check_sound(Settings("gate"), tmp_path)

@@ -38,7 +38,7 @@ def test_a_setting_of_the_server(server: Server, name: str, setting: str, value:
 def test_nothing_is_claimed_about_the_disk(server: Server, value: str) -> None:
     server.client().config_set("appendfsync", value)
     finding = judge("durability", facts(server))
-    assert finding.remedy == "whether that file is on a disk cannot be seen from here"
+    assert finding.remedy == "whether the append-only file is on a disk cannot be seen from here"
 
 
 @pytest.mark.parametrize(("appended", "status"), [("no", "FAIL"), ("yes", "OK")])
