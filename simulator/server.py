@@ -1,5 +1,6 @@
 """A Redis or Valkey server as a process."""
 
+import itertools
 import random
 import shutil
 import signal
@@ -19,7 +20,7 @@ from simulator.child import ending_with_parent
 START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
 
-_SERVER_PORTS = (20_000, 32_000)
+_server_ports = itertools.cycle(random.sample(range(20_000, 32_000), 12_000))
 
 
 class ServerError(RuntimeError):
@@ -98,6 +99,7 @@ class Server:
     def client(self, **options: object) -> Redis:
         """Return a client with short time-outs and no retries."""
         defaults: dict[str, object] = {"decode_responses": True, "protocol": 2, "socket_timeout": 5}
+        defaults["driver_info"] = None  # which redis-py would read from its package's files each time
         if self.authority:
             defaults |= {"ssl": True, "ssl_ca_certs": str(self.authority)}
         return Redis(port=self.port, retry=Retry(NoBackoff(), 0), **(defaults | options))  # type: ignore[arg-type]
@@ -159,9 +161,9 @@ class Server:
 
 
 def free_port() -> int:
-    """Return a free port, below the range of ephemeral ports."""
+    """Return a free port, below the range of ephemeral ports; never soon the same one again."""
     while True:
-        port = random.randrange(*_SERVER_PORTS)
+        port = next(_server_ports)
         with suppress(OSError), socket.socket() as listener:
             listener.bind(("127.0.0.1", port))
             return port

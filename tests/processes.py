@@ -17,7 +17,7 @@ DEADLINE_S = 30.0
 _Value = TypeVar("_Value")
 
 
-def wait_for(probe: Callable[[], _Value | None], seconds: float = DEADLINE_S) -> _Value:
+def wait_for(probe: Callable[[], _Value | None], seconds: float = DEADLINE_S, interval_s: float = 0.005) -> _Value:
     """Call the probe until it returns a true value, and return that.
 
     Raises:
@@ -27,7 +27,7 @@ def wait_for(probe: Callable[[], _Value | None], seconds: float = DEADLINE_S) ->
     while not (value := probe()):
         if time.monotonic() > end:
             raise TimeoutError(f"it did not happen within {seconds:g} s")
-        time.sleep(0.005)
+        time.sleep(interval_s)
     return value
 
 

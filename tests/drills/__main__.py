@@ -16,7 +16,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.drills", description="Faults by the hundred, and a table.")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*DRILLS, []], help=", ".join(DRILLS))
     parser.add_argument("--server", choices=["valkey", "redis"])
-    parser.add_argument("--times", type=int, default=1, help="multiply the number of rounds (1)")
+    parser.add_argument("--times", type=float, default=1, help="multiply the number of rounds (1)")
     options = parser.parse_args()
     logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)
@@ -25,10 +25,11 @@ def main() -> None:
         drill, rounds = DRILLS[name]
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="drill-") as folder:
-            outcome = drill(program, Path(folder), rounds * options.times)
+            outcome = drill(program, Path(folder), max(1, round(rounds * options.times)))
         took_s = time.monotonic() - start
         outage = f"{outcome.longest_outage_s:.3f} s" if outcome.longest_outage_s else "-"
-        print(ROW.format(name, outcome.rounds, outcome.lost, outcome.doubled, outage, f"{took_s:.0f} s"), flush=True)
+        row = ROW.format(name, outcome.rounds, outcome.lost, outcome.doubled, outage, f"{took_s:.0f} s")
+        print(f"{row}  {outcome.remarks}".rstrip(), *outcome.failures, sep="\n", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tests.drills import bad_networks, broken_lines, crashes, cuts, failovers, fuzz, races, restarts, torn_cards
 from tests.drills.drill import Outcome
+from tests.drills.outages import OUTAGES
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "cuts": (cuts.cuts, 500),
@@ -23,5 +24,6 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
+    **{name: (drill, 500) for name, drill in OUTAGES.items()},
 }
-"""The last one acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
+"""`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""

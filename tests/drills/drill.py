@@ -3,7 +3,7 @@
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -28,12 +28,16 @@ class Outcome:
         lost: what was acknowledged and is not there.
         doubled: what was charged, sold or shown more than once.
         longest_outage_s: the longest time that anybody waited for an answer.
+        remarks: what else was counted.
+        failures: what went wrong, a line for each round in which something did.
     """
 
     rounds: int
     lost: int = 0
     doubled: int = 0
     longest_outage_s: float = 0.0
+    remarks: str = ""
+    failures: Sequence[str] = ()
 
 
 class BrokenGuaranteeError(Exception):

@@ -25,12 +25,13 @@ from tests.processes import Program, wait_for
 
 SENTINELS, REPLICAS, TERMINALS = 3, 2, 4
 MASTER = "transit-pass"
+DOWN_AFTER_S = 1.0
 REPLICATION_DELAY_S = 0.02  # as between two towns
 CONFIGURATION = """
 port {port}
 bind 127.0.0.1
 sentinel monitor {master} 127.0.0.1 {primary} 2
-sentinel down-after-milliseconds {master} 1000
+sentinel down-after-milliseconds {master} {down_after_ms}
 sentinel failover-timeout {master} 5000
 """
 
@@ -42,7 +43,11 @@ class Sentinel:
         self.port = free_port()
         folder.mkdir()
         file = folder / "sentinel.conf"
-        file.write_text(CONFIGURATION.format(port=self.port, master=MASTER, primary=primary))
+        file.write_text(
+            CONFIGURATION.format(
+                port=self.port, master=MASTER, primary=primary, down_after_ms=round(DOWN_AFTER_S * 1000)
+            )
+        )
         command = [str(program), str(file), "--sentinel"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -50,10 +55,17 @@ class Sentinel:
         self._process.kill()
         self._process.wait()
 
+    def _client(self) -> Redis:
+        return Redis(port=self.port, decode_responses=True, driver_info=None)
+
+    def wait_before_a_failover(self, seconds: float) -> None:
+        with self._client() as client:
+            client.sentinel_set(MASTER, "down-after-milliseconds", round(seconds * 1000))
+
     def sees_all(self) -> bool:
         """Whether it knows the replicas and the other Sentinels."""
         try:
-            with Redis(port=self.port, decode_responses=True) as client:
+            with self._client() as client:
                 state: Any = client.sentinel_masters()[MASTER]
         except (RedisError, KeyError):
             return False
@@ -104,24 +116,24 @@ class Cluster:
     def __init__(self, program: Path, folder: Path, cleanup: ExitStack) -> None:
         for name in ("primary", *map(str, range(REPLICAS))):
             (folder / name).mkdir()
-        self._primary = cleanup.enter_context(Server(program, folder / "primary", "--repl-diskless-sync-delay", "0"))
-        self._network = cleanup.enter_context(FaultProxy(self._primary.port))
+        self.primary = cleanup.enter_context(Server(program, folder / "primary", "--repl-diskless-sync-delay", "0"))
+        self._network = cleanup.enter_context(FaultProxy(self.primary.port))
         self._network.replication_delay_s = REPLICATION_DELAY_S
         address = ("--replicaof", "127.0.0.1", str(self._network.port))
         self._replicas = [
             cleanup.enter_context(Server(program, folder / str(number), *address)) for number in range(REPLICAS)
         ]
-        sentinels = [
+        self._sentinels = [
             cleanup.enter_context(closing(Sentinel(program, folder / f"sentinel-{number}", self._network.port)))
             for number in range(SENTINELS)
         ]
         for replica in self._replicas:
-            wait_for(partial(_follows, replica), 30)
-        for sentinel in sentinels:
-            wait_for(sentinel.sees_all, 30)
+            wait_for(partial(_follows, replica), 30, interval_s=0.05)
+        for sentinel in self._sentinels:
+            wait_for(sentinel.sees_all, 30, interval_s=0.2)
         self.settings = Settings(
             device="terminal",
-            redis_sentinels=tuple(("127.0.0.1", sentinel.port) for sentinel in sentinels),
+            redis_sentinels=tuple(("127.0.0.1", sentinel.port) for sentinel in self._sentinels),
             redis_sentinel_master=MASTER,
         )
 
@@ -130,15 +142,21 @@ class Cluster:
         sentinels = ",".join(f"{host}:{port}" for host, port in self.settings.redis_sentinels)
         environment = {PREFIX + "REDIS_SENTINELS": sentinels, PREFIX + "REDIS_SENTINEL_MASTER": MASTER}
         program = Program("system_monitor", "--json", environment=environment)
-        with self._primary.client() as redis:
+        with self.primary.client() as redis:
             wait_for(lambda: redis.pubsub_numpat() == 1)
         return program
 
-    def lose_the_primary(self) -> Server:
-        """Kill the primary, with all that it was sending; return the server that replaces it."""
+    def lose_the_primary(self, for_s: float = DOWN_AFTER_S) -> Server:
+        """Kill the primary, with all that it was sending; return the server that replaces it.
+
+        Args:
+            for_s: how long the Sentinels wait before they replace it, in seconds; not less than `DOWN_AFTER_S`.
+        """
+        for sentinel in self._sentinels:
+            sentinel.wait_before_a_failover(max(for_s, DOWN_AFTER_S))
         self._network.refuse()
-        self._primary.kill()
-        return wait_for(lambda: next(filter(_is_primary, self._replicas), None), 30)
+        self.primary.kill()
+        return wait_for(lambda: next(filter(_is_primary, self._replicas), None), for_s + 30, interval_s=0.3)
 
 
 def _are_shown(monitor: Program, cards: Set[str]) -> bool:
