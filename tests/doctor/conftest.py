@@ -20,7 +20,9 @@ SETTINGS = {
 @pytest.fixture(scope="session")
 def safe_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that loses nothing."""
-    with Server(server_program, tmp_path_factory.mktemp("server"), "--appendonly", "yes") as server:
+    with Server(
+        server_program, tmp_path_factory.mktemp("server"), "--appendonly", "yes", "--repl-diskless-sync-delay", "0"
+    ) as server:
         yield server
 
 

@@ -172,6 +172,7 @@ class TestReplicas:
         assert (finding.status, finding.text) == ("FAIL", "0 of 1 replicas answer")
         assert f"set {PREFIX}REDIS_REPLICAS to 0" in finding.remedy
 
+    @pytest.mark.process
     @pytest.mark.usefixtures("replica")
     def test_a_primary_that_takes_writes_when_it_is_cut_off(self, server: Server) -> None:
         settings = Settings("test", redis_port=server.port, redis_replicas=1)
