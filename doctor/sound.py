@@ -27,11 +27,13 @@ def check_sound(settings: Settings, root: Path, limit_s: float = 5.0) -> Finding
     service = next((user for user in pwd.getpwall() if user.pw_name == SERVICE_USER), None)
     options = _become(service) if service and os.geteuid() == 0 else {}
     where = f"{device or output}{f' as {SERVICE_USER}' if options else ''}"
-    cards = [f"plughw:CARD={card}" for card in re.findall(r"(?m)^ *\d+ \[(\S+) *\]", read(root / "proc/asound/cards"))]
+    listed = read(root / "proc/asound/cards") if output == "alsa" else ""
+    cards = [f"plughw:CARD={card}" for card in re.findall(r"(?m)^ *\d+ \[(\S+) *\]", listed)]
     problem = _play(player, options, limit_s)
     if problem:
         able = [card for card in cards if card != device and not _play(player_command(output, card), options, limit_s)]
-        remedy = f"set {PREFIX}AUDIO_DEVICE to {' or '.join(able)}" if able else "connect a sound card that works"
+        remedy = f"connect a sound card that works, or set {PREFIX}AUDIO_OUTPUT and {PREFIX}AUDIO_DEVICE"
+        remedy = f"set {PREFIX}AUDIO_DEVICE to {' or '.join(able)}" if able else remedy
         return Finding("sound", "FAIL", f"mpg123 fails on {where}: {problem}", f"{remedy}; to list all:", ["aplay -L"])
     if service and os.geteuid() not in {0, service.pw_uid}:
         remedy = f"run the doctor as root: it then plays as {SERVICE_USER}, whom no desktop's sound server serves"

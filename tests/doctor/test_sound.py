@@ -90,6 +90,14 @@ def test_the_cards_are_tried(player: Path, tmp_path: Path) -> None:
     assert finding.remedy == f"set {PREFIX}AUDIO_DEVICE to plughw:CARD=Headphones; to list all:"
 
 
+@pytest.mark.usefixtures("two_cards")
+def test_no_card_works(player: Path, tmp_path: Path) -> None:
+    write(player, "exit 255")
+    finding = check_sound(Settings("gate", audio_device="plughw:CARD=vc4hdmi"), tmp_path)
+    assert finding.text == "mpg123 fails on plughw:CARD=vc4hdmi: no reason given"
+    assert finding.remedy.startswith(f"connect a sound card that works, or set {PREFIX}AUDIO_OUTPUT")
+
+
 @needs_root
 class TestServiceUser:
     @pytest.fixture(autouse=True)
