@@ -56,12 +56,13 @@ def channels(redis: Redis) -> list[str]:
 
 
 def commands_of_a_script(redis: Redis, action: Callable[[], object]) -> list[str]:
-    """Return the commands that scripts make during the action, in their order."""
+    """Return the commands of the transaction that the action makes, in their order, without a device's checks."""
     with redis.monitor() as monitor:
         action()
         redis.echo("end")
         spied = takewhile(lambda each: each["command"] != "ECHO end", iter(monitor.next_command, None))
-        return [each["command"].split()[0] for each in spied if each["client_type"] == "lua"]
+        made = [each["command"].split()[0] for each in spied if each["client_type"] == "lua"]
+    return made[made.index("GET") : made.index("SETEX") + 1]
 
 
 def snapshot(redis: Redis) -> dict[object, bytes | None]:
