@@ -12,9 +12,14 @@ from types import FrameType
 
 from common.settings import Settings, SettingsError, help_text, unknown_settings
 
+# All that end a program by default are handled (signal(7)), but for SIGKILL, which cannot be, and those for a fault of
+# the program itself, after which no handler in Python is reached.
+_NOT_HANDLED = "KILL", "STOP", "ILL", "BUS", "FPE", "SEGV", "CHLD", "CONT", "TSTP", "TTIN", "TTOU", "URG", "WINCH"
+ENDING = frozenset(signal.valid_signals() - {signal.Signals[f"SIG{name}"] for name in _NOT_HANDLED})
+
 
 def run(program: str, description: str, work: Callable[[Settings], None]) -> None:
-    """Read the settings, then work until SIGTERM or SIGINT raises `SystemExit` in the main thread.
+    """Read the settings, then work until a signal raises `SystemExit` in the main thread.
 
     Args:
         program: the program's name, from which its device name is made if none is set.
@@ -24,8 +29,9 @@ def run(program: str, description: str, work: Callable[[Settings], None]) -> Non
     argument_parser(program, description).parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
     settings = settings_or_exit(program)
-    signal.signal(signal.SIGTERM, _stop)
-    signal.signal(signal.SIGINT, _stop)
+    for each in ENDING:
+        if signal.getsignal(each) is not signal.SIG_IGN:  # as nohup(1) has SIGHUP, and Python SIGPIPE
+            signal.signal(each, _stop)
     try:
         work(settings)
     except ImportError as error:
@@ -64,6 +70,6 @@ def settings_or_exit(program: str) -> Settings:
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, signal.SIG_IGN)
+    for each in ENDING:
+        signal.signal(each, signal.SIG_IGN)
     sys.exit(0)

@@ -84,6 +84,7 @@ class Settings:
     redis_sentinels: Sequence[tuple[str, int]] = _row("Redis Sentinels, in place of the above", "none", (), _ADDRESSES)
     redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
     redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
+    lamps_active_low: bool = _row("yes: a lamp is lit while its pin is low", "no", False, _YES_OR_NO)
     audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
     audio_device: str | None = _row("the output module's device", "its default", None, _AUDIO_DEVICE)
     journal_length: int = _row("about how many events the journal keeps", "100000", 100_000, _EVENTS)

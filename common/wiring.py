@@ -31,7 +31,7 @@ READER = (
 """The card reader, on SPI bus 0, device 0."""
 
 COLOURS = RED, YELLOW, GREEN = GpioWire("red", 35, 19), GpioWire("yellow", 33, 13), GpioWire("green", 37, 26)
-"""The gate's lamps, high when lit, and the terminal's buttons, low when pressed."""
+"""The gate's lamps, high when lit unless a setting says otherwise, and the terminal's buttons, low when pressed."""
 
 GROUND = Wire("ground", 39)
 """The other side of the lamps and of the buttons."""

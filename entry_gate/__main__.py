@@ -2,26 +2,31 @@
 
 from contextlib import ExitStack, closing
 
-from audio.speaker import Speaker
-from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run
-from common.pass_store import PassStore
-from common.request import RequestNote
-from common.rights import TO_USE
-from common.service_manager import ServiceManager
+from common.pins import only_user
 from common.settings import Settings
+from entry_gate.traffic_light import TrafficLight
 
 
 def main(settings: Settings) -> None:
-    """Build the gate and run it."""
-    from common.mfrc522_driver import Driver
-    from entry_gate.gate import Gate
-    from entry_gate.traffic_light import TrafficLight
-
+    """Build the gate and run it. The light comes first: what follows may take time, or fail."""
     clock = Clock()
     with ExitStack() as cleanup:
-        light = cleanup.enter_context(closing(TrafficLight(clock)))
+        cleanup.enter_context(only_user())
+        light = cleanup.enter_context(closing(TrafficLight(clock, settings.lamps_active_low)))
+        light.refresh(in_service=False)
+
+        # Their imports alone take a second on a small Pi.
+        from audio.speaker import Speaker
+        from common.card_reader import CardReader
+        from common.mfrc522_driver import Driver
+        from common.pass_store import PassStore
+        from common.request import RequestNote
+        from common.rights import TO_USE
+        from common.service_manager import ServiceManager
+        from entry_gate.gate import Gate
+
         speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_USE, RequestNote.of_this_unit())))

@@ -46,6 +46,8 @@ class Gate:
             presentation = self._reader.poll()
             if presentation and presentation.card:
                 self.serve(presentation.card, presentation.away_s)
+            elif presentation:
+                self._show_unreadable()
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
             self._service_manager.report(problem, is_alive=self._reader.problem is None)
@@ -82,3 +84,8 @@ class Gate:
         """Show the same tap's answer again, except green, which would let a second rider through."""
         if outcome is not UseOutcome.GRANTED:
             self._light.show(Signal.DENIED)
+
+    def _show_unreadable(self) -> None:
+        """Give a sign to a rider whose card cannot be read, as one of two in a purse; nothing is recorded."""
+        self._light.show(Signal.UNREADABLE)
+        self._speaker.play("access-denied")

@@ -7,22 +7,25 @@ from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run
 from common.pass_store import PassStore
+from common.pins import only_user
 from common.rights import TO_SELL
 from common.service_manager import ServiceManager
 from common.settings import Settings
+from sales_terminal.buttons import Buttons
+from sales_terminal.terminal import SalesTerminal
 
 
 def main(settings: Settings) -> None:
     """Build the terminal and run it."""
-    from common.mfrc522_driver import Driver
-    from sales_terminal.buttons import Buttons
-    from sales_terminal.terminal import SalesTerminal
-
     clock = Clock()
     with ExitStack() as cleanup:
+        cleanup.enter_context(only_user())
+        buttons = cleanup.enter_context(closing(Buttons(clock)))
+
+        from common.mfrc522_driver import Driver
+
         speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
-        buttons = cleanup.enter_context(closing(Buttons(clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
         SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run()
 

@@ -19,12 +19,12 @@ Run = Callable[..., int | str | None]
 @pytest.fixture(autouse=True)
 def _handlers() -> Iterator[None]:
     """Put back what a program sets for its whole process."""
-    before = {name: signal.getsignal(name) for name in (signal.SIGTERM, signal.SIGINT)}
+    before = {each: signal.getsignal(each) for each in daemon.ENDING}
     handlers = logging.root.handlers[:]
     yield
     logging.root.handlers[:] = handlers
-    for name, handler in before.items():
-        signal.signal(name, handler)
+    for each, handler in before.items():
+        signal.signal(each, handler)
 
 
 @pytest.fixture
@@ -44,21 +44,39 @@ def nothing(_settings: Settings) -> None:
     pytest.fail("no work was expected")
 
 
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_work_once(run: Run, name: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["SIGHUP", "SIGINT", "SIGQUIT", "SIGTRAP", "SIGABRT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGSTKFLT"],
+        *["SIGXCPU", "SIGVTALRM", "SIGPROF", "SIGIO", "SIGPWR", "SIGSYS", "SIGRTMIN", "SIGRTMAX"],
+    ],
+)
+def test_a_signal_ends_the_work_once(run: Run, name: str) -> None:
+    number = signal.Signals[name]
     steps: list[object] = []
 
     def work(settings: Settings) -> None:
         try:
             steps.append(settings.redis_port)
-            os.kill(os.getpid(), name)
+            os.kill(os.getpid(), number)
             signal.pause()
         finally:
-            os.kill(os.getpid(), name)  # a second one does not interrupt the cleanup
+            os.kill(os.getpid(), number)  # a second one does not interrupt the cleanup
             steps.append("lamps out")
 
     assert run(work) == 0
     assert steps == [6379, "lamps out"]
+
+
+def test_a_signal_that_the_caller_has_ignored_stays_ignored(run: Run) -> None:
+    """As nohup(1) does."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    def work(_settings: Settings) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        sys.exit(7)
+
+    assert run(work) == 7
 
 
 def test_a_bad_setting(run: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import MutableSequence, Sequence
+from pathlib import Path
 
 from simulator.virtual_pi.board import the_board
 
@@ -12,10 +13,13 @@ _TRANSFER_MAX = 4096
 class SpiDev:
     """A connection to an SPI device. Only bus 0, device 0 exists."""
 
-    __slots__ = ("_open", "bits_per_word", "cshigh", "loop", "lsbfirst", "max_speed_hz", "mode", "no_cs", "threewire")
+    __slots__ = (
+        "_file", "_open", "bits_per_word", "cshigh", "loop", "lsbfirst", "max_speed_hz", "mode", "no_cs", "threewire",
+    )  # fmt: skip
 
     def __init__(self, bus: int | None = None, client: int | None = None) -> None:
         self._open = False
+        self._file: int | None = None
         self.mode = 0
         self.bits_per_word = 8
         self.max_speed_hz = 125_000_000
@@ -33,6 +37,17 @@ class SpiDev:
     def close(self) -> None:
         """Disconnect; a second time does nothing."""
         self._open = False
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def fileno(self) -> int:
+        """Return the descriptor of a file that stands for the device: one on each virtual Pi."""
+        if not self._open:
+            return -1
+        if self._file is None:
+            self._file = _device_file()
+        return self._file
 
     def xfer2(
         self, values: MutableSequence[int], speed_hz: int = 0, delay_usecs: int = 0, bits_per_word: int = 8
@@ -75,3 +90,10 @@ def _octets(values: Sequence[int]) -> list[int]:
         return [value & 0xFF for value in values]
     except TypeError:
         raise TypeError(f"Non-Int/Long value in arguments: {values!r}.") from None
+
+
+def _device_file() -> int:
+    station = os.environ.get("VIRTUAL_PI_SOCKET")
+    if station and (folder := Path(station).parent).is_dir():
+        return os.open(folder, os.O_RDONLY)
+    return os.memfd_create("spidev0.0")  # a board without a station is a Pi of its own

@@ -20,5 +20,8 @@ class SpiDev:
             time.sleep(0.01)
         return the_board().transfer(values)
 
+    def fileno(self) -> int:
+        return os.memfd_create("spidev0.0")
+
     def close(self) -> None:
         """Do nothing."""

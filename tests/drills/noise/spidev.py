@@ -1,5 +1,6 @@
 """Stands in for spidev on a virtual Pi whose reader answers with noise."""
 
+import os
 import random
 
 from simulator.virtual_pi.board import the_board
@@ -19,6 +20,9 @@ class SpiDev:
     def xfer2(self, values: list[int]) -> list[int]:
         answer = the_board().transfer(values)
         return answer if _chance.random() < TRUE_SHARE else [_chance.randrange(256) for _ in values]
+
+    def fileno(self) -> int:
+        return os.memfd_create("spidev0.0")
 
     def close(self) -> None:
         """Do nothing."""

@@ -63,6 +63,12 @@ def setup(channel: Channels, direction: int, pull_up_down: int = PUD_OFF, initia
     if pull_up_down not in _PULLS:
         raise ValueError("Invalid value for pull_up_down - should be either PUD_OFF, PUD_UP or PUD_DOWN")
     for pin in _pins(channel):
+        if _warnings and pin not in _directions and the_board().is_output(pin):
+            warnings.warn(
+                "This channel is already in use, continuing anyway.  Use GPIO.setwarnings(False) to disable warnings.",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         if direction == OUT:
             the_board().drive(pin, the_board().level(pin) if initial is None else bool(initial))
         else:

@@ -1,0 +1,2 @@
+"""The package of the stand-in beside it."""
+# ruff: noqa: N999
