@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from common import wiring
+from common.pins import PinError
 from doctor.finding import Finding
 
 UNITS = "entry-gate", "sales-terminal"
@@ -33,10 +34,13 @@ def pins_held(root: Path) -> Finding | None:
     return _finding(", ".join(held), root) if held else None
 
 
-def pins_refused(error: Exception, root: Path) -> Finding:
+def pins_refused(error: BaseException, root: Path) -> Finding:
     """Return the finding for an error of the GPIO library or of the bus."""
-    text = f"{type(error).__name__}: {error}"
-    if "/dev/mem" in text or isinstance(error, PermissionError):
+    cause = error.__cause__ or error if isinstance(error, PinError) else error
+    if isinstance(cause, BlockingIOError):
+        return Finding("reader", "SKIP", str(error))
+    text = f"{type(cause).__name__}: {cause}"
+    if "/dev/mem" in text or isinstance(cause, PermissionError):
         return Finding("pins", "FAIL", text, "join the group, then log in again", ["sudo usermod -aG gpio $USER"])
     if "SOC peripheral" in text:
         return Finding("pins", "FAIL", text, "use rpi-lgpio", ["sudo apt install python3-rpi-lgpio"])

@@ -11,6 +11,7 @@ import pytest
 import spidev
 
 from common.mfrc522_driver import Driver
+from common.pins import only_user
 from doctor import hardware
 from doctor.finding import Finding
 from doctor.hardware import check_gpio_library, check_groups, check_spi, hardware_findings
@@ -73,6 +74,16 @@ class TestHealthy:
         assert list(found) == ["gpio library", "spi", "groups", "reader"]
         assert found["reader"].status == "SKIP"
         assert found["reader"].commands == ["sudo systemctl stop sales-terminal"]
+        assert not board.reader.transfers
+
+    def test_what_a_program_without_a_unit_uses_is_not_touched(
+        self, clock: FakeClock, board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("VIRTUAL_PI_SOCKET", str(tmp_path / "station"))  # all in this process are on one Pi
+        with only_user():
+            finding = list(hardware_findings("gate", True, clock))[-1]
+        assert (finding.name, finding.status) == ("reader", "SKIP")
+        assert "has this Pi's reader and pins: stop it first" in finding.text
         assert not board.reader.transfers
 
     def test_a_unit_that_has_been_stopped_uses_nothing(self, clock: FakeClock, root: Path) -> None:
@@ -267,6 +278,13 @@ class TestLights:
         finding = by_name(hardware_findings("gate", True, clock))["lights"]
         assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (2.0, {GREEN}), (3.0, set())]
         assert (finding.status, finding.remedy) == ("SKIP", "check that you saw each of them")
+
+    def test_they_are_lit_by_a_low_level_if_set_so(self, board: Board, clock: FakeClock) -> None:
+        list(hardware_findings("gate", True, clock, lamps_active_low=True))
+        high = set(COLOURS)
+        assert shown(board) == [(0.0, high - {RED}), (1.0, high - {YELLOW}), (2.0, high - {GREEN}), (3.0, set())]
+        assert not any(map(board.is_output, COLOURS))
+        assert all(map(board.level, COLOURS)), "pulled to what is dark"
 
     def test_they_are_off_after_an_interruption(self, board: Board, clock: FakeClock) -> None:
         def stop() -> None:
