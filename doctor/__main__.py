@@ -60,7 +60,7 @@ def examine(
 
         yield from RedisDoctor(settings, device, clock).findings()
         if device != "monitor":
-            findings = hardware_findings(device, with_lights, clock)
+            findings = hardware_findings(device, with_lights, clock, settings.lamps_active_low)
             yield (first := next(findings))
             if first.status != "SKIP":
                 yield check_sound(settings, ROOT)

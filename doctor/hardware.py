@@ -26,7 +26,9 @@ _READER_WIRES = ", ".join(f"{wire.contact} to pin {wire.header_pin}" for wire in
 _PINS = [wire.bcm for wire in wiring.COLOURS]
 
 
-def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+def hardware_findings(
+    device: str | None, with_lights: bool, clock: Clock, lamps_active_low: bool = False
+) -> Iterator[Finding]:
     """Yield the findings about the Pi, for one device or for what both share; SKIP, if this is no Pi."""
     yield (library := check_gpio_library())
     if library.status == "SKIP":
@@ -41,14 +43,14 @@ def hardware_findings(device: str | None, with_lights: bool, clock: Clock) -> It
         yield Finding("reader", "SKIP", "not checked until the above is fixed")
     else:
         try:
-            yield from _connected(device, with_lights, clock)
+            yield from _connected(device, with_lights, clock, lamps_active_low)
         except ImportError:
             raise
         except Exception as error:  # lgpio raises errors of its own
             yield pins_refused(error, ROOT)
 
 
-def _connected(device: str | None, with_lights: bool, clock: Clock) -> Iterator[Finding]:
+def _connected(device: str | None, with_lights: bool, clock: Clock, lamps_active_low: bool) -> Iterator[Finding]:
     gpio = import_module("RPi.GPIO")
     gpio.setmode(gpio.BCM)
     gpio.setwarnings(False)  # about pins that a killed program left set up
@@ -56,7 +58,8 @@ def _connected(device: str | None, with_lights: bool, clock: Clock) -> Iterator[
     if device == "terminal":
         yield check_buttons(gpio, clock)
     if device == "gate":
-        yield check_lights(gpio, clock) if with_lights else Finding("lights", "SKIP", "not lit without --lights")
+        skipped = Finding("lights", "SKIP", "not lit without --lights")
+        yield check_lights(gpio, clock, lamps_active_low) if with_lights else skipped
 
 
 def check_gpio_library() -> Finding:
@@ -158,17 +161,17 @@ def check_buttons(gpio: ModuleType, clock: Clock) -> Finding:
     return Finding("buttons", "FAIL", f"read as pressed: {', '.join(map(_place, pressed))}", remedy)
 
 
-def check_lights(gpio: ModuleType, clock: Clock) -> Finding:
+def check_lights(gpio: ModuleType, clock: Clock, active_low: bool) -> Finding:
     """Light the gate's lamps, one after another; all are off at the end, even after a signal."""
     try:
-        gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
+        gpio.setup(_PINS, gpio.OUT, initial=active_low)
         for pin in _PINS:
-            gpio.output(pin, True)
+            gpio.output(pin, not active_low)
             clock.sleep(1.0)
-            gpio.output(pin, False)
+            gpio.output(pin, active_low)
     finally:
-        gpio.setup(_PINS, gpio.OUT, initial=gpio.LOW)
-        gpio.cleanup(_PINS)
+        gpio.setup(_PINS, gpio.OUT, initial=active_low)
+        gpio.setup(_PINS, gpio.IN, pull_up_down=gpio.PUD_UP if active_low else gpio.PUD_DOWN)
     lit = ", ".join(map(_place, wiring.COLOURS))
     return Finding("lights", "SKIP", f"lit for a second each: {lit}", "check that you saw each of them")
 

@@ -268,6 +268,13 @@ class TestLights:
         assert shown(board) == [(0.0, {RED}), (1.0, {YELLOW}), (2.0, {GREEN}), (3.0, set())]
         assert (finding.status, finding.remedy) == ("SKIP", "check that you saw each of them")
 
+    def test_that_light_at_low(self, board: Board, clock: FakeClock) -> None:
+        list(hardware_findings("gate", True, clock, lamps_active_low=True))
+        lamps = {RED, YELLOW, GREEN}
+        dark = [(at, lamps - high) for at, high in shown(board) if high]
+        assert dark == [(0.0, {RED}), (1.0, {YELLOW}), (2.0, {GREEN})]
+        assert [board.level(pin) for pin in lamps] == [True, True, True], "and so they stay"
+
     def test_they_are_off_after_an_interruption(self, board: Board, clock: FakeClock) -> None:
         def stop() -> None:
             raise SystemExit
