@@ -1,9 +1,11 @@
 """The gate's light from the first moment of a start to any end, in this process and as a process."""
 
+import importlib
 import os
 import signal
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.pass_store import PassStore
 from common.settings import PREFIX, Settings
-from entry_gate.__main__ import main
 from entry_gate.gate import Gate
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
@@ -34,9 +35,20 @@ def settings() -> Settings:
     return Settings(device="test", redis_port=free_port())
 
 
+@pytest.fixture
+def main() -> Iterator[Callable[[Settings], None]]:
+    """The gate's main function, whose module `python -m` does not expect to find loaded."""
+    yield importlib.import_module("entry_gate.__main__").main
+    del sys.modules["entry_gate.__main__"]
+
+
 @pytest.mark.parametrize("part", [Speaker, CardReader, PassStore, Gate])
 def test_out_of_service_is_lit_before_anything_else_is_built_and_dark_if_that_fails(
-    board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch, part: type
+    main: Callable[[Settings], None],
+    board: Board,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    part: type,
 ) -> None:
     lit: list[frozenset[int]] = []
 
@@ -53,7 +65,7 @@ def test_out_of_service_is_lit_before_anything_else_is_built_and_dark_if_that_fa
 
 
 def test_lamps_that_light_at_low_are_dark_at_the_end(
-    board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    main: Callable[[Settings], None], board: Board, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     levels: list[list[bool]] = []
 

@@ -60,7 +60,7 @@ def test_a_press_must_last_50_ms(
 
 
 class Hum:
-    """Pulses of low level on all three wires, from now on, except while a button connects them to ground."""
+    """Pulses of low level on one long wire, from now on, beside the presses of its button."""
 
     def __init__(self, board: Board, clock: FakeClock, hz: float, pulse_s: float) -> None:
         self._board = board
@@ -76,7 +76,7 @@ class Hum:
 
     def _begin(self) -> None:
         now = self._clock.now()
-        self._board.hold_down([RED, YELLOW, GREEN])
+        self._board.hold_down([RED])
         self._clock.at(now + self._pulse_s, self._end)
         self._clock.at(now + self._period_s, self._begin)
 

@@ -1,5 +1,6 @@
 """The stand-ins for RPi.GPIO and spidev, by themselves and under the real mfrc522 package."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,12 @@ class TestGpio:
         with pytest.warns(RuntimeWarning, match="nothing to clean up"):
             gpio.cleanup()
 
+    def test_a_pin_that_another_program_left_an_output_warns(self, bcm: Any) -> None:
+        the_board().drive(26, True)
+        with pytest.warns(RuntimeWarning, match="already in use"):
+            bcm.setup(26, bcm.OUT)
+        bcm.setup(26, bcm.OUT)
+
     def test_edge_detection_fails_as_on_current_kernels(self, bcm: Any) -> None:
         bcm.setup(19, bcm.IN, pull_up_down=bcm.PUD_UP)
         with pytest.raises(RuntimeError, match="Failed to add edge detection"):
@@ -153,6 +160,16 @@ class TestSpidev:
         assert spi.xfer2(values) is values
         assert values == [0, 0x92]
         assert spi.xfer2((0x37 << 1 | 0x80, 0)) == (0, 0x92)
+
+    def test_its_file_is_the_pis_own(self, spi: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("VIRTUAL_PI_SOCKET", str(tmp_path / "station"))
+        others = [spidev.SpiDev(0, 0), spidev.SpiDev(0, 0)]
+        assert [os.fstat(each.fileno()).st_ino for each in others] == [tmp_path.stat().st_ino] * 2
+        monkeypatch.delenv("VIRTUAL_PI_SOCKET")
+        assert os.fstat(spi.fileno()).st_ino != tmp_path.stat().st_ino
+        for each in (spi, *others):
+            each.close()
+            assert each.fileno() == -1
 
     def test_only_the_low_byte_counts(self, spi: Any) -> None:
         assert spi.xfer2([0x37 << 1 | 0x180, 0]) == [0, 0x92]
