@@ -1,17 +1,12 @@
-"""The MFRC522 (datasheet rev. 3.9), and the selection of the one card in its field (ISO/IEC 14443-3, type A)."""
+"""The selection of the one card in the MFRC522's field (ISO/IEC 14443-3, type A; datasheet rev. 3.9)."""
 
+from contextlib import suppress
 from functools import reduce
 from operator import xor
 
-from common import wiring
 from common.cards import UnreadableError
 from common.clock import Clock
-
-try:
-    import RPi.GPIO as GPIO
-    from mfrc522 import MFRC522
-except RuntimeError as error:  # raised by RPi.GPIO on a machine that is not a Pi
-    raise ImportError(str(error)) from error
+from common.mfrc522_chip import Chip
 
 _SELECT_CODES = (0x93, 0x95, 0x97)  # SEL of cascade levels 1 to 3 (14443-3, 6.5.3)
 _CASCADE_TAG = 0x88
@@ -21,57 +16,51 @@ _BYTE_S = 9 * 128 / 13.56e6  # on the air: eight bits and parity at 106 kbit/s
 _FRAME_DELAY_S = 0.00013  # from frame to answer: 1236 carrier periods (14443-3, 6.2.1.1), start and end of both
 
 _ANSWERED, _TIMED_OUT = 0x20, 0x01  # RxIRq and TimerIRq in ComIrqReg (datasheet 9.3.1.5)
-_ANTENNA_ON = 0x03  # in TxControlReg (datasheet 9.3.2.5)
 _ERRORS = {0x10: "FIFO overflow", 0x08: "collision", 0x02: "wrong parity", 0x01: "protocol error"}  # (9.3.1.7)
+_STUCK = "the card reader is stuck: check its power supply and its wires"
 
 
 class NoAnswerError(UnreadableError):
     """No card has answered."""
 
 
-class Driver(MFRC522):
-    """The chip on SPI bus 0. The package opens and initialises it; frames are sent and received here."""
+class EndlessError(UnreadableError):
+    """Neither has an answer ended, nor the time for one."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Open the reader.
+
+class Driver(Chip):
+    """Sends frames by the chip and receives the answers; opening, configuring and checking it is `Chip`'s.
+
+    Args:
+        gain_db: the receiver's gain: 18, 23, 33, 38, 43 or 48.
+    """
+
+    def __init__(self, clock: Clock, gain_db: int = 33) -> None:
+        self._may_be_awake = True  # a program before this one may have left a card selected
+        self._is_stuck = False
+        super().__init__(clock, gain_db)
+
+    def fault(self) -> str | None:
+        """Return what is wrong, in words; the registers are checked in turn, one at each call.
 
         Raises:
-            OSError: this machine has no SPI bus, or this user has no access to it; the message says what to do.
+            OSError: the bus fails.
         """
-        self._clock = clock
-        self._may_be_awake = True  # a program before this one may have left a card selected
-        GPIO.setmode(GPIO.BCM)
-        try:
-            super().__init__(bus=0, device=0, pin_rst=wiring.RESET.bcm)
-        except FileNotFoundError as error:
-            raise OSError("no SPI bus: switch it on with 'sudo raspi-config nonint do_spi 0'") from error
-        except PermissionError as error:
-            raise OSError("no access to the SPI bus: add this user to the groups spi and gpio") from error
-        self._configure()
+        return _STUCK if self._is_stuck else super().fault()
 
-    def version(self) -> int:
-        """Return the chip's version (datasheet 9.3.4.8); it reads 0x00 or 0xFF if no chip answers."""
-        return self._read(self.VersionReg)[0]
+    def restart(self) -> str | None:
+        """Open the bus anew, reset and configure the chip, and try it; return what is wrong then, in words.
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether a chip answers, and with its field on: one that was reset meanwhile has it off."""
-        version, tx_control = self._read(self.VersionReg, self.TxControlReg)
-        return version not in {0x00, 0xFF} and tx_control & _ANTENNA_ON == _ANTENNA_ON
-
-    def restart(self) -> None:
-        """Reset the chip by its pin and configure it anew."""
-        GPIO.output(wiring.RESET.bcm, 0)
-        self._clock.sleep(0.001)
-        GPIO.output(wiring.RESET.bcm, 1)
-        self._clock.sleep(0.005)  # the oscillator's start-up (datasheet 8.8.2)
-        self.MFRC522_Init()
-        self._configure()
-
-    def close(self) -> None:
-        """Release the SPI bus and the reset pin, and no other pin."""
-        self.spi.close()
-        GPIO.cleanup(wiring.RESET.bcm)
+        Raises:
+            OSError: the bus cannot be opened, or fails.
+        """
+        self._is_stuck = False
+        if fault := super().restart():
+            return fault
+        with suppress(UnreadableError):
+            self.wake_up()
+        self._may_be_awake = True
+        return _STUCK if self._is_stuck else None
 
     def read_uid(self) -> bytes | None:
         """Return the UID of the one card in the field, or None if the field is empty.
@@ -81,6 +70,7 @@ class Driver(MFRC522):
         Raises:
             UnreadableError: several cards answer, or one that is removed or violates the standard.
         """
+        self._wait_for_cards()
         if self._may_be_awake:
             self.halt()
         self._may_be_awake = True
@@ -93,17 +83,20 @@ class Driver(MFRC522):
         for code in _SELECT_CODES:
             part = self.anticollision(code)
             sak = self.select(code, part)
-            is_complete = not sak & _UID_NOT_COMPLETE
-            if is_complete == (part[0] == _CASCADE_TAG):
-                raise UnreadableError(f"wrong cascade tag: {part.hex()} with SAK {sak:02x}")
-            if is_complete:
+            if not sak & _UID_NOT_COMPLETE:
                 return uid + part[:4]
+            if part[0] != _CASCADE_TAG:
+                raise UnreadableError(f"no cascade tag: {part.hex()} with SAK {sak:02x}")
             uid += part[1:4]
         raise UnreadableError("more than three cascade levels")
 
     def wake_up(self) -> bytes:
         """Send WUPA, a short frame of seven bits (14443-3, 6.4.1), and return ATQA."""
-        return self.transceive(b"\x52", answer_bits=16, last_bits=7)
+        try:
+            return self.transceive(b"\x52", answer_bits=16, last_bits=7)
+        except EndlessError:
+            self._is_stuck = True
+            raise
 
     def anticollision(self, code: int) -> bytes:
         """Return the part of the UID that this cascade level has, four bytes and their check byte (BCC)."""
@@ -129,6 +122,7 @@ class Driver(MFRC522):
 
         Raises:
             NoAnswerError: no answer began before the timer expired.
+            EndlessError: neither an answer nor the timer has ended.
             UnreadableError: the answer is flawed; the message says how.
         """
         self._send(frame, last_bits)
@@ -142,21 +136,13 @@ class Driver(MFRC522):
                 raise NoAnswerError(f"no answer to {frame.hex()}")
             self._clock.sleep(_FRAME_DELAY_S)
         else:
-            raise UnreadableError(f"no end of the answer to {frame.hex()}")
+            raise EndlessError(f"no end of the answer to {frame.hex()}")
         if flaws := [words for bit, words in _ERRORS.items() if errors & bit]:
             raise UnreadableError(f"{', '.join(flaws)} in the answer to {frame.hex()}")
         bits = level * 8 - (-control & 0x07)  # RxLastBits: valid bits of the last byte; 0 is all (9.3.1.13)
         if bits != answer_bits:
             raise UnreadableError(f"wrong number of bits: {bits} in the answer to {frame.hex()}, not {answer_bits}")
         return self._read(*[self.FIFODataReg] * level)
-
-    def _configure(self) -> None:
-        """Let the timer run from the end of each frame until an answer begins, for 10 periods of 40 kHz at most."""
-        self._write(self.TModeReg, 0x80)
-        self._write(self.TPrescalerReg, 169)  # 13.56 MHz / (2 x 169 + 1) (datasheet 8.5)
-        self._write(self.TReloadRegH, 0)
-        self._write(self.TReloadRegL, 9)
-        self._clock.sleep(0.005)  # in which a card in a new field becomes ready (14443-3, 5)
 
     def _send(self, frame: bytes, last_bits: int = 0) -> None:
         self._write(self.BitFramingReg, last_bits)
@@ -166,14 +152,6 @@ class Driver(MFRC522):
         self._write(self.FIFODataReg, *frame)
         self._write(self.CommandReg, self.PCD_TRANSCEIVE)
         self._write(self.BitFramingReg, 0x80 | last_bits)  # start (9.3.1.14)
-
-    def _read(self, *registers: int) -> bytes:
-        """Read registers in one transfer: each byte sent asks for what the next one brings (datasheet 8.1.2.1)."""
-        return bytes(self.spi.xfer2([*(0x80 | register << 1 for register in registers), 0])[1:])
-
-    def _write(self, register: int, *values: int) -> None:
-        """Write values to one register in one transfer (datasheet 8.1.2.2)."""
-        self.spi.xfer2([register << 1, *values])
 
 
 def _with_crc(frame: bytes) -> bytes:

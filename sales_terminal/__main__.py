@@ -25,7 +25,7 @@ def main(settings: Settings) -> None:
         from common.mfrc522_driver import Driver
 
         speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
-        reader = cleanup.enter_context(closing(CardReader(Driver(clock), clock)))
+        reader = cleanup.enter_context(closing(CardReader(Driver(clock, settings.reader_gain), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
         SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run()
 

@@ -7,9 +7,9 @@ Two sides meet at a Unix socket. The *station* is the physical side: it owns wha
                       ◀── sounds ──────────────────    bin/mpg123, a process of its own
 
 The *board* lives in the program's own process, because one poll for a card is dozens of register accesses:
-pins, an MFRC522 at register level (`chip`, `registers`, `timer`) and the ISO/IEC 14443-3 type A cards in its
-field (`cards`, `picc`, `frames`). The program reaches it through stand-ins for `RPi.GPIO` and `spidev`, found on
-PYTHONPATH, and through `mpg123`, found on PATH; `environment` sets both.
+pins, an MFRC522 at register level (`chip`, `registers`, `timer`) that can fail (`faulty_chip`), and the ISO/IEC
+14443-3 type A cards in its field (`cards`, `picc`, `frames`). The program reaches it through stand-ins for `RPi.GPIO`
+and `spidev`, found on PYTHONPATH, and through `mpg123`, found on PATH; `environment` sets both.
 
 Environment variables, all optional:
     VIRTUAL_PI_SOCKET: the station's Unix socket; without it the board works alone, with an empty field.

@@ -12,7 +12,7 @@ from typing import Any
 
 from common.clock import Clock
 from simulator.virtual_pi.cards import parse_card
-from simulator.virtual_pi.chip import Mfrc522
+from simulator.virtual_pi.faulty_chip import FaultyMfrc522
 
 RESET_PIN = 25
 PINS = range(28)  # BCM numbers on the 40-pin header
@@ -36,7 +36,8 @@ class Board:
     def __init__(self, station: str | None = None, spi_transfer_s: float = 0.0, reset_pin: int = RESET_PIN) -> None:
         """Connect to the station at this Unix socket and adopt its state."""
         self.clock = Clock()  # a test may replace it
-        self.reader = Mfrc522(self._now)
+        self.reader = FaultyMfrc522(self._now)
+        self.bus_error = 0  # a test may set an errno
         self._spi_transfer_s = spi_transfer_s
         self._reset_pin = reset_pin
         self._lock = threading.RLock()

@@ -48,6 +48,7 @@ class ContactlessUart:
 
     def __init__(self, registers: RegisterBank, fifo: Fifo, timer: Timer, field: Field) -> None:
         self.modem = ModemState.IDLE
+        self.is_deaf = False
         self._registers = registers
         self._fifo = fifo
         self._timer = timer
@@ -119,7 +120,7 @@ class ContactlessUart:
 
     def _begin_reception(self, at: float) -> None:
         self._replies = {picc: reply for picc, reply in self._replies.items() if picc.state is not State.POWER_OFF}
-        is_receiver_off = self._registers[Register.COMMAND] & reg.COMMAND_RCV_OFF
+        is_receiver_off = self.is_deaf or self._registers[Register.COMMAND] & reg.COMMAND_RCV_OFF
         if not self._replies or is_receiver_off or self.modem is not ModemState.WAIT_FOR_DATA:
             return
         self.modem = ModemState.RECEIVING

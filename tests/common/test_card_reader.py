@@ -3,59 +3,16 @@
 import logging
 import math
 import random
-from importlib import import_module
 
 import pytest
 
-from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.card_reader import POLL_INTERVAL_S
 from common.cards import Card
 from common.presentations import REMEMBERED_S, Presentation, Presentations
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
+from tests.common.bench import FOUR, SEVEN, TEN, Bench
 from tests.fake_clock import FakeClock
-
-FOUR = VirtualCard(bytes.fromhex("0a1b2c3d"))
-SEVEN = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
-TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
-
-
-class Bench:
-    """A reader that is polled as a device does it."""
-
-    def __init__(self, board: Board, clock: FakeClock) -> None:
-        self.board = board
-        self.clock = clock
-        self.start()
-
-    def start(self) -> None:
-        self.reader = CardReader(import_module("common.mfrc522_driver").Driver(self.clock), self.clock)
-
-    def place(self, *cards: VirtualCard) -> None:
-        self.board.reader.place(cards)
-
-    def presentations(self, seconds: float) -> list[Presentation]:
-        """Poll for some time."""
-        presentations = []
-        end = self.clock.now() + seconds
-        while self.clock.now() < end:
-            if presentation := self.reader.poll():
-                presentations.append(presentation)
-            self.clock.sleep(POLL_INTERVAL_S)
-        return presentations
-
-    def poll_for(self, seconds: float) -> list[bytes | None]:
-        """Poll for some time; return the UIDs that were presented, and None for what could not be read."""
-        return [each.card.uid if each.card else None for each in self.presentations(seconds)]
-
-    def poll(self) -> Card | None:
-        """Poll once; return the card that was presented."""
-        presentation = self.reader.poll()
-        return presentation.card if presentation else None
-
-    def transfers_of_a_poll(self) -> int:
-        before = self.board.reader.transfers
-        self.reader.poll()
-        return self.board.reader.transfers - before
 
 
 @pytest.fixture
@@ -237,58 +194,10 @@ class TestCost:
     """SPI transfers, with those that check the chip."""
 
     def test_of_a_poll_without_a_card(self, bench: Bench) -> None:
-        assert [bench.transfers_of_a_poll() for _ in range(3)] == [9, 9, 9]
+        assert {bench.transfers_of_a_poll() for _ in range(100)} == {9}
 
     @pytest.mark.parametrize(("card", "most"), [(FOUR, 45), (SEVEN, 70), (TEN, 95)], ids=str)
     def test_of_a_poll_with_one(self, bench: Bench, card: VirtualCard, most: int) -> None:
         bench.place(card)
         laid, resting = bench.transfers_of_a_poll(), bench.transfers_of_a_poll()
         assert laid < resting <= most, "only a card that was there is halted"
-
-
-class TestFaults:
-    @pytest.mark.parametrize("floating_miso", [0x00, 0xFF])
-    def test_unplugged_and_plugged_in(self, bench: Bench, floating_miso: int) -> None:
-        bench.place(FOUR)
-        bench.poll_for(0.1)
-        bench.board.reader.unplug(floating_miso)
-        assert bench.poll_for(1) == []
-        assert bench.reader.problem == "the card reader does not answer: check its wiring"
-        bench.board.reader.plug_in()
-        assert bench.poll_for(1) == [], "it was presented before"
-        assert bench.reader.problem is None
-        bench.place(SEVEN)
-        assert bench.poll() == Card(SEVEN.uid)
-
-    def test_a_chip_that_was_reset_is_configured_again_at_once(
-        self, bench: Bench, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        bench.board.reader.set_nrstpd(False)
-        bench.board.reader.set_nrstpd(True)
-        bench.place(FOUR)
-        with caplog.at_level(logging.INFO):
-            assert bench.poll() == Card(FOUR.uid)
-        assert caplog.messages == ["the card reader answers again"]
-        assert bench.reader.problem is None
-
-    def test_a_failing_bus_is_a_fault_that_passes(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        def fail(*_: object) -> None:
-            raise OSError(5, "Input/output error")
-
-        fault = "the card reader's bus fails: [Errno 5] Input/output error"
-        bench.place(FOUR)
-        caplog.set_level(logging.INFO)
-        with monkeypatch.context() as context:
-            context.setattr(import_module("spidev").SpiDev, "xfer2", fail)
-            assert bench.poll_for(1) == []
-        assert bench.reader.problem == fault
-        assert bench.poll_for(1) == [FOUR.uid]
-        assert bench.reader.problem is None
-        assert caplog.messages == [fault, "the card reader answers again"]
-
-    def test_close_releases_the_chip(self, bench: Bench) -> None:
-        bench.reader.close()
-        bench.reader.poll()
-        assert bench.reader.problem == "the card reader's bus fails: [Errno 9] Bad file descriptor"

@@ -20,6 +20,7 @@ def test_defaults() -> None:
     assert settings.device.startswith("entry-gate-")
     assert (settings.redis_host, settings.redis_port, settings.redis_password) == ("127.0.0.1", 6379, None)
     assert (settings.audio_output, settings.journal_length, settings.redis_tls) == ("alsa", 100_000, False)
+    assert settings.reader_gain == 33
 
 
 def test_values(tmp_path: Path) -> None:
@@ -38,6 +39,7 @@ def test_values(tmp_path: Path) -> None:
         DEVICE="gate 1",
         AUDIO_OUTPUT="pulse",
         AUDIO_DEVICE="plughw:CARD=Headphones,DEV=0",
+        READER_GAIN="48",
         JOURNAL_LENGTH="5000",
     )
     assert settings == Settings(
@@ -53,6 +55,7 @@ def test_values(tmp_path: Path) -> None:
         redis_replicas=2,
         audio_output="pulse",
         audio_device="plughw:CARD=Headphones,DEV=0",
+        reader_gain=48,
         journal_length=5000,
     )
 
@@ -118,6 +121,7 @@ BAD_VALUES = [
     ("DEVICE", ["gate\x1b[2J", "x" * 65, "a\nb"]),
     ("AUDIO_OUTPUT", ["alsa; reboot", "a b"]),
     ("AUDIO_DEVICE", ["-t", "hw:1 ", "hw:1;reboot"]),
+    ("READER_GAIN", ["0", "28", "33 dB", "max"]),
     ("JOURNAL_LENGTH", ["0", "-5", "many", "9" * 20]),
     (
         "REDIS_HOST",

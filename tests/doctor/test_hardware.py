@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 import spidev
 
-from common.mfrc522_driver import Driver
 from common.pins import only_user
 from doctor import hardware
 from doctor.finding import Finding
@@ -259,10 +258,8 @@ class TestReader:
         assert finding.text == "the reader still answers while GPIO 25 is low"
         assert finding.remedy == "connect RST to pin 22 (GPIO 25)"
 
-    def test_a_reader_that_fails_after_a_reset(
-        self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(Driver, "restart", lambda _: board.reader.unplug())
+    def test_a_reader_that_fails_after_a_reset(self, board: Board, clock: FakeClock) -> None:
+        clock.at(0.015, board.reader.unplug)  # during the second reset, which lasts from 0.011 to 0.017
         finding = by_name(hardware_findings(None, False, clock))["reset"]
         assert (finding.status, finding.text) == ("FAIL", "after a reset, the version reads 0x00")
 

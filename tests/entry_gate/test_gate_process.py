@@ -68,6 +68,16 @@ def test_reader_unplugged_and_plugged_in(gate: Program, pi: VirtualPi) -> None:
     tap(pi, "access-denied")
 
 
+def test_no_reader_at_the_start(pi: VirtualPi, environment: dict[str, str]) -> None:
+    pi.unplug_reader()
+    with Program("entry_gate", environment=environment) as gate:
+        gate.wait_for_error("the card reader does not answer")
+        wait_for_lights(pi, RED, YELLOW)
+        pi.plug_in_reader()
+        wait_for_lights(pi, RED)
+        tap(pi, "access-denied")
+
+
 def test_without_a_player(pi: VirtualPi, environment: dict[str, str]) -> None:
     with Program("entry_gate", environment={**environment, "PATH": "/nonexistent"}) as gate:
         gate.wait_for_error("there will be no sound: no mpg123 on PATH")

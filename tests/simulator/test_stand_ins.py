@@ -1,7 +1,9 @@
 """The stand-ins for RPi.GPIO and spidev, by themselves and under the real mfrc522 package."""
 
+import errno
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +151,24 @@ class TestSpidev:
         spi.close()
         with pytest.raises(OSError, match="Bad file descriptor"):
             spi.xfer2([0x80, 0])
+
+    @pytest.mark.parametrize(
+        ("error", "when_opened", "when_open"),
+        [
+            (errno.ENOENT, FileNotFoundError, "transport endpoint shutdown"),
+            (errno.EACCES, PermissionError, "transport endpoint shutdown"),
+            (errno.ETIMEDOUT, None, "timed out"),
+            (errno.EIO, None, "Input/output error"),
+        ],
+    )
+    def test_a_bus_that_fails(self, spi: Any, error: int, when_opened: type[OSError] | None, when_open: str) -> None:
+        the_board().bus_error = error
+        with pytest.raises(when_opened) if when_opened else nullcontext():
+            spidev.SpiDev(0, 0)
+        with pytest.raises(OSError, match=when_open):
+            spi.xfer2([0x80, 0])
+        the_board().bus_error = 0
+        assert spi.xfer2([0x37 << 1 | 0x80, 0]) == [0, 0x92]
 
     @pytest.mark.parametrize("values", [[], None, 5, ["a"], [1.5]])
     def test_no_bytes(self, spi: Any, values: object) -> None:

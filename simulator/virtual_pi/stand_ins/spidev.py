@@ -8,6 +8,7 @@ from pathlib import Path
 from simulator.virtual_pi.board import the_board
 
 _TRANSFER_MAX = 4096
+_OF_THE_FILE = {errno.ENOENT, errno.EACCES}  # whoever has it open is told that its device is gone
 
 
 class SpiDev:
@@ -30,8 +31,9 @@ class SpiDev:
     def open(self, bus: int, device: int) -> None:
         """Connect to /dev/spidev<bus>.<device>."""
         if (bus, device) != (0, 0):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-        the_board()
+            raise _error(errno.ENOENT)
+        if the_board().bus_error in _OF_THE_FILE:
+            raise _error(the_board().bus_error)
         self._open = True
 
     def close(self) -> None:
@@ -55,7 +57,9 @@ class SpiDev:
         """Exchange bytes with chip select held; a list is overwritten with what was received, and returned."""
         sent = _octets(values)
         if not self._open:
-            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+            raise _error(errno.EBADF)
+        if error := the_board().bus_error:
+            raise _error(errno.ESHUTDOWN if error in _OF_THE_FILE else error)
         received = the_board().transfer(sent)
         if isinstance(values, tuple):
             return tuple(received)
@@ -77,6 +81,10 @@ class SpiDev:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))  # as of the subclass that belongs to the number
 
 
 def _octets(values: Sequence[int]) -> list[int]:
