@@ -12,10 +12,10 @@ BEHAVIOUR = "/etc/transit-pass/behaviour"
 _BOOT = """
 mount --make-rprivate /
 cd "$1"
-mount -t cgroup2 cgroup2 sys/fs/cgroup
-mkdir -p "sys/fs/cgroup/$2"
-echo 0 >"sys/fs/cgroup/$2/cgroup.procs"
-umount sys/fs/cgroup
+mount -t cgroup2 cgroup2 mnt
+mkdir -p "mnt/$2"
+echo 0 >"mnt/$2/cgroup.procs"
+umount mnt
 exec unshare --cgroup sh -ec '
     mount -t proc proc proc
     mount -t sysfs sysfs sys
@@ -75,7 +75,11 @@ class BootedDebian:
         self._process = subprocess.Popen(
             ["unshare", *namespaces, "sh", "-ec", _BOOT, "sh", str(folder), self._group], stdin=subprocess.DEVNULL
         )
-        wait_for(lambda: self.run("systemctl", "is-active", "basic.target").returncode == 0)
+        try:
+            wait_for(lambda: self.run("systemctl", "is-active", "basic.target").returncode == 0)
+        except TimeoutError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """End it."""

@@ -333,11 +333,12 @@ class TestOnTheMachineItself:
         assert commands[-1] == "systemctl --quiet daemon-reload"
 
     def test_without_a_gpio_package_it_says_so(self, machine: DebianTree) -> None:
-        machine.output("apt-get", "remove", "-y", "python3-rpi-lgpio")
+        machine.output("apt-get", "remove", "-y", "python3-rpi-lgpio", "python3-rpi.gpio")
         machine.path("/etc/apt/sources.list.d/pi.list").unlink()
         result = self.install(machine, "gate")
         assert result.returncode == 1
-        assert result.stderr == "scripts/install: apt does not have python3-rpi-lgpio: is this Raspberry Pi OS?\n"
+        problem = "apt has neither python3-rpi-lgpio nor python3-rpi.gpio: is this Raspberry Pi OS?"
+        assert result.stderr == f"scripts/install: {problem}\n"
 
 
 def install_as(user_id: int, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
