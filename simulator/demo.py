@@ -1,6 +1,7 @@
 """The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, with you as the rider."""
 
 import argparse
+import os
 import re
 import signal
 import sys
@@ -78,14 +79,18 @@ def main() -> None:
         signal.signal(name, _end)
     try:
         if options.no_browser or lines is not None:
-            _run(lines, Printer(sys.stdout.isatty()), None)
+            _run(lines, Printer(_is_colored()), None)
         else:
             with Page(options.port) as page:
-                _run(None, Printer(sys.stdout.isatty()), page)
+                _run(None, Printer(_is_colored()), page)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ServerError, PageError, TimeoutError) as error:
+    except (ServerError, PageError, OSError) as error:
         sys.exit(f"scripts/demo: {error}")
+
+
+def _is_colored() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _end(*_: object) -> None:
@@ -104,7 +109,7 @@ def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> No
         for listener in listeners:
             listener(output)
 
-    is_colored = sys.stdout.isatty() or page is not None
+    is_colored = _is_colored() or page is not None
     with (
         tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
         System(Path(folder), is_colored, report) as system,

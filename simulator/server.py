@@ -108,8 +108,10 @@ class Server:
         """Start the server and wait until it answers.
 
         Raises:
-            ServerError: it does not start.
+            ServerError: it does not start, or is running already.
         """
+        if self._process and self._process.poll() is None:
+            raise ServerError(f"{self._program.name} is running already")
         log = self._folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(

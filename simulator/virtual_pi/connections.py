@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+LONG_PATH = 80  # a socket's address takes 107 bytes (unix(7))
+
 Message = dict[str, Any]
 
 
@@ -27,7 +29,8 @@ class Connections:
         self._receive = receive
         self._on_close = on_close
         self._connections: set[socket.socket] = set()
-        self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-"))
+        parent = tempfile.gettempdir()
+        self._folder = Path(tempfile.mkdtemp(prefix="virtual-pi-", dir=parent if len(parent) < LONG_PATH else "/tmp"))
         self.address = str(self._folder / "station")
         self._listening = socket.socket(socket.AF_UNIX)
         self._listening.bind(self.address)

@@ -207,9 +207,8 @@ def test_spi_is_enabled_once(gate: DebianTree) -> None:
 
 def test_all_programs_are_installed_and_removed_together(gate: DebianTree) -> None:
     gate.path(SETTINGS).write_text("mine")
-    for kind in ("terminal", "monitor"):
-        gate.install(kind)
-    assert all(is_enabled(gate, kind) for kind in UNITS)
+    gate.install("monitor")
+    assert [kind for kind in UNITS if is_enabled(gate, kind)] == ["gate", "monitor"]
 
     gate.install("--remove")
 
@@ -261,11 +260,13 @@ class TestOnTheMachineItself:
         assert findings["redis"]["status"] == "OK"
         assert findings.keys() >= {"rights", "sound", "gpio library", "spi", "reader"}
 
-    def test_restarts_back_off_where_systemd_can(self, machine: DebianTree) -> None:
-        units = machine.path("/etc/systemd/system")
-        (drop_in,) = units.glob("*.service.d/*")
-        assert drop_in.relative_to(units) == Path("entry-gate.service.d/back-off.conf")
-        assert "RestartSteps=" in drop_in.read_text()
+    def test_what_made_version_1_0_0_wait_longer_at_each_restart_goes(self, machine: DebianTree) -> None:
+        drop_ins = machine.path("/etc/systemd/system/entry-gate.service.d")
+        drop_ins.mkdir()
+        for name in ("back-off.conf", "mine.conf"):
+            (drop_ins / name).touch()
+        assert self.install(machine, "gate").returncode == 0
+        assert [path.name for path in drop_ins.iterdir()] == ["mine.conf"]
 
     def test_the_other_programs_are_updated_too(self, machine: DebianTree) -> None:
         unit = machine.path("/etc/systemd/system/entry-gate.service")
@@ -278,6 +279,15 @@ class TestOnTheMachineItself:
             "systemctl --quiet --no-block restart system-monitor.service",
             "systemctl --quiet --no-block try-restart entry-gate.service",
         ]
+
+    def test_a_pi_is_one_device(self, machine: DebianTree) -> None:
+        before = machine.path(HOME).stat()
+        result = self.install(machine, "terminal")
+        assert (result.returncode, result.stdout, self.commands(machine)) == (1, "", [])
+        assert result.stderr == (
+            "scripts/install: entry-gate is installed here and has the same pins: run scripts/install --remove first\n"
+        )
+        assert machine.path(HOME).stat() == before
 
     def test_rpi_gpio_stays_on_an_older_pi_and_goes_from_a_pi_5(self, machine: DebianTree) -> None:
         model = machine.path("/proc/device-tree/model")
@@ -293,6 +303,18 @@ class TestOnTheMachineItself:
             assert self.install(machine, "gate").returncode == 0
             assert machine.installed_packages() & both == {package}
 
+    @pytest.mark.parametrize("revision", ["0003", "100000e"])
+    def test_the_first_generation_gets_rpi_gpio(self, machine: DebianTree, revision: str) -> None:
+        """rpi-lgpio refuses old-style revision codes (RPi/GPIO/__init__.py, _get_rpi_info)."""
+        machine.output("apt-get", "install", "-y", "python3-rpi-lgpio")
+        machine.path("/proc/device-tree/model").write_text("Raspberry Pi Model B Rev 1\0")
+        about = machine.path("/proc/cpuinfo")
+        about.write_text(f"Hardware\t: BCM2835\nRevision\t: {revision}\nSerial\t\t: 00000000a1b2c3d4\n")
+        assert self.install(machine, "gate").returncode == 0
+        assert "python3-rpi.gpio" in machine.installed_packages()
+        about.write_text("Revision\t: c03115\n")
+        machine.path("/proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.5\0")
+
     def test_a_clone_in_its_place_is_left_alone(self, machine: DebianTree) -> None:
         machine.path(f"{HOME}/.git").mkdir(parents=True)
         for argument in ("gate", "--remove"):
@@ -306,16 +328,17 @@ class TestOnTheMachineItself:
         commands = self.commands(machine)
         assert commands[:2] == [
             "systemctl --quiet stop entry-gate.service",
-            "systemctl --quiet disable entry-gate.service",
+            "systemctl --quiet reset-failed entry-gate.service",
         ]
         assert commands[-1] == "systemctl --quiet daemon-reload"
 
     def test_without_a_gpio_package_it_says_so(self, machine: DebianTree) -> None:
-        machine.output("apt-get", "remove", "-y", "python3-rpi-lgpio")
+        machine.output("apt-get", "remove", "-y", "python3-rpi-lgpio", "python3-rpi.gpio")
         machine.path("/etc/apt/sources.list.d/pi.list").unlink()
-        result = self.install(machine, "terminal")
+        result = self.install(machine, "gate")
         assert result.returncode == 1
-        assert result.stderr == "scripts/install: apt does not have python3-rpi-lgpio: is this Raspberry Pi OS?\n"
+        problem = "apt has neither python3-rpi-lgpio nor python3-rpi.gpio: is this Raspberry Pi OS?"
+        assert result.stderr == f"scripts/install: {problem}\n"
 
 
 def install_as(user_id: int, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -1,14 +1,17 @@
 """The demo as a process: its commands, and what it leaves behind."""
 
 import os
+import pty
 import shutil
 import signal
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.processes import Program, processes_with, wait_for
+from tests.processes import REPOSITORY, Program, processes_with, wait_for
 
 pytestmark = pytest.mark.process
 
@@ -132,3 +135,62 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
         demo.wait_for_output("The station is at")
         assert len(processes_with(mark)) >= 5
     wait_for(lambda: not processes_with(mark))
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("quit", 0), ("dance", 1), ("start redis", 1), ("stop redis\nstart redis", 0), ("stop redis\nadd gate", 0)],
+)
+def test_however_a_script_ends_none_of_its_processes_outlives_it(end: str, status: int, tmp_path: Path) -> None:
+    mark = uuid.uuid4().hex
+    script = tmp_path / "script.txt"
+    script.write_text(end)
+    with Program("simulator.demo", "--script", str(script), environment={"MARK": mark}) as demo:
+        assert demo.end(DAY_S) == status
+        assert processes_with(mark) == []
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="the kernel ends what a program has started that has ended")
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_demo_that_is_ended_while_it_starts_leaves_no_process_behind(count: int) -> None:
+    mark = uuid.uuid4().hex
+    with Program("simulator.demo", "--port", "0", environment={"MARK": mark}) as demo:
+        wait_for(lambda: len(processes_with(mark)) >= count)
+        assert demo.stop() == 130
+    wait_for(lambda: not processes_with(mark))
+
+
+def test_a_long_path_for_temporary_files(tmp_path: Path) -> None:
+    folder = tmp_path / ("long" * 25)
+    folder.mkdir()
+    with Program("simulator.demo", "--script", os.devnull, environment={"TMPDIR": str(folder)}) as demo:
+        assert (demo.end(DAY_S), demo.errors) == (0, [])
+
+
+def test_nowhere_for_temporary_files_is_one_line(tmp_path: Path) -> None:
+    """As on a full disk: nothing can be written."""
+    limit = "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))"
+    start = tmp_path / "demo_on_a_full_disk.py"
+    start.write_text(f"{limit}; runpy.run_module('simulator.demo', run_name='__main__')")
+    with Program(start.stem, environment={"PYTHONPATH": str(tmp_path)}) as demo:
+        assert demo.end(DAY_S) == 1
+        (error,) = demo.errors
+    assert error.startswith("scripts/demo: ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_colours_are_for_terminals_that_have_them(variables: dict[str, str], is_colored: bool, tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("expect gate connected")
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as terminal, os.fdopen(theirs, "wb") as output:
+        subprocess.run(
+            [sys.executable, "-m", "simulator.demo", "--script", script],
+            cwd=REPOSITORY,
+            env={**os.environ, "TERM": "xterm", **variables},
+            stdout=output,
+            check=True,
+        )
+        assert (b"\x1b[" in terminal.read(4096)) == is_colored
