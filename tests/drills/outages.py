@@ -154,12 +154,12 @@ class Round:
         try:
             with TemporaryDirectory(dir=self.folder) as folder, ExitStack() as cleanup:
                 world = self.build(Scene(self.program, Path(folder), chance, cleanup))
-                tally, back_after_s = self._ride(world, outage_s)
+                tally, wrong, back_after_s = self._ride(world, outage_s)
         except Exception as error:
             return Tally(), 0.0, f"{what}: {error!r}"
-        return tally, back_after_s, f"{what}: {dict(tally)}" if tally["lost"] or tally["doubled"] else ""
+        return tally, back_after_s, f"{what}: {dict(tally)}{wrong}" if tally["lost"] or tally["doubled"] else ""
 
-    def _ride(self, world: World, outage_s: float) -> tuple[Tally, float]:
+    def _ride(self, world: World, outage_s: float) -> tuple[Tally, str, float]:
         with Crowd(world.gates, world.terminal, world.chance) as crowd:
             crowd.until_all_gates_answer()
             time.sleep(world.chance.uniform(0, HURRY_S))
@@ -172,8 +172,8 @@ class Round:
         with world.server.client() as redis:
             greens = sum((gate.greens for gate in world.gates), Tally())
             excused = sum((gate.excused for gate in world.gates), Tally())
-            tally = account(redis, greens, excused, world.terminal.sold)
-        return tally + Tally(greens=greens.total()), back_after_s
+            tally, wrong = account(redis, greens, excused, world.terminal.sold)
+        return tally + Tally(greens=greens.total()), wrong, back_after_s
 
 
 def _denies_nobody(gate: Gate) -> bool:

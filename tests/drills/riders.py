@@ -23,7 +23,7 @@ from common.settings import Settings
 RIDERS = 12
 HURRIED_PAUSE_S, CALM_PAUSE_S = 0.02, 1.0  # at most so long after each rider the next one comes
 HURRY_S = 0.3  # how long riders hurry before and after something changes
-IN_SERVICE_WITHIN_S = 30.0
+IN_SERVICE_WITHIN_S = 60.0
 FIRST_UID = 0x10000000
 NOBODY = Card(bytes([0x0A, 0, 0, 0]))
 
