@@ -1,6 +1,7 @@
 """A Redis or Valkey server as a process."""
 
 import itertools
+import os
 import random
 import shutil
 import signal
@@ -20,7 +21,8 @@ from simulator.child import ending_with_parent
 START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
 
-_server_ports = itertools.cycle(random.sample(range(20_000, 32_000), 12_000))
+# Processes that start one after the other have no port in common: a port is free until its server has started.
+_server_ports = itertools.cycle(random.sample(range(20_000 + os.getpid() % 16, 32_000, 16), 750))
 
 
 class ServerError(RuntimeError):

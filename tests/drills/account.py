@@ -15,7 +15,9 @@ TRIPS = {f"pass-issued:{PassType.SINGLE_USE}": 1, f"pass-issued:{PassType.TEN_TR
 Tally = Counter[str]
 
 
-def account(redis: Redis, greens: Mapping[str, int], excused: Mapping[str, int], sold: Mapping[str, int]) -> Tally:
+def account(
+    redis: Redis, greens: Mapping[str, int], excused: Mapping[str, int], sold: Mapping[str, int]
+) -> tuple[Tally, str]:
     """Settle the account of every card; all devices are connected, and no tap is under way.
 
     Args:
@@ -26,7 +28,8 @@ def account(redis: Redis, greens: Mapping[str, int], excused: Mapping[str, int],
 
     Returns:
         `lost`: trips taken without green that nobody owes, and sales that are gone; `doubled`: trips given back twice
-        or for a green, and entries that were not sold; `owed`, `reversed`, and `killed`, the trips lost by a kill.
+        or for a green, and entries that were not sold; `owed`, `reversed`, and `killed`, the trips lost by a kill. Then
+        the cards that lost or doubled something, in words.
 
     Raises:
         BrokenGuaranteeError: the passes are not those that the journal adds up to, or expire at a wrong time.
@@ -37,11 +40,17 @@ def account(redis: Redis, greens: Mapping[str, int], excused: Mapping[str, int],
         channels[entry.event["cardSerialNumber"]].append(entry.channel)
         settled += [entry.event["tap"]] if "tap" in entry.event else []
     tally = Counter(doubled=len(settled) - len(set(settled)))
+    wrong = ""
     for card in channels.keys() | greens.keys() | sold.keys():
-        tally += _of_a_card(channels[card], greens.get(card, 0), excused.get(card, 0), sold.get(card, 0))
+        of_card = _of_a_card(channels[card], greens.get(card, 0), excused.get(card, 0), sold.get(card, 0))
+        if of_card["lost"] or of_card["doubled"]:
+            wrong += (
+                f"; card {card}, {greens.get(card, 0)} greens, {sold.get(card, 0)} sold: {', '.join(channels[card])}"
+            )
+        tally += of_card
     require_balance(redis)
     _require_expiries(redis, channels)
-    return tally
+    return tally, wrong
 
 
 def _of_a_card(channels: Sequence[str], greens: int, excused: int, sold: int) -> Tally:

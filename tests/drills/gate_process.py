@@ -29,6 +29,7 @@ from tests.drills.riders import Answer, Rider
 from tests.processes import REPOSITORY
 
 CARD_LIES_S = 1.5
+LATE_S = 2.0  # a second, and the time that a busy machine takes before and after the call
 STAND_INS = REPOSITORY / "simulator" / "virtual_pi" / "stand_ins"
 
 _processes = get_context("forkserver")  # a process begins with these modules loaded: in milliseconds
@@ -90,6 +91,7 @@ class GateProcess:
         self.greens: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()
         self.answered_at = 0.0
+        self.late_greens = 0
         self.presented = threading.Event()
         self._settings = settings
         self._folder = folder
@@ -147,11 +149,14 @@ class GateProcess:
                 number, shown = pipe.recv()
                 self._under_way = None if shown else self._cards[number - 1]
                 if not shown:
+                    presented_at = time.monotonic()
                     self.presented.set()
                     continue
                 if shown != Answer.UNANSWERED:
                     self.answered_at = time.monotonic()
-                self.greens[self._cards[number - 1]] += shown == Answer.GRANTED
+                if shown == Answer.GRANTED:
+                    self.greens[self._cards[number - 1]] += 1
+                    self.late_greens += time.monotonic() - presented_at > LATE_S
                 answers.put((number, Answer(shown)))
         answers.put((len(self._cards), Answer.UNANSWERED))  # killed: whoever waits sees nothing
 

@@ -30,7 +30,7 @@ CLUSTERS_AT_ONCE = 20
 EVERY_REQUEST = b"EVALSHA"
 BYTES_PER_S = 50.0
 TAP_S = 0.008  # by then a tap is answered, and its light lit
-MOST_KILLED = 0.1  # of the kills may cost a trip: those between the note and the lamp
+AT_MOST = 0.1  # of the kills and stops, those in the instant between the answer and the lamp, may show
 Fault = Callable[[World, float], None]
 
 
@@ -72,12 +72,21 @@ def cut_answers(world: World, outage_s: float) -> None:
 
 
 def kill_the_gate(world: World, outage_s: float) -> None:
-    """Kill a gate at a moment of a tap; start it after the outage, and maybe kill it once more while it settles."""
-    (gate,) = world.processes
-    _await_a_moment(world)
-    gate.kill()
-    time.sleep(outage_s)
-    gate.start()
+    """Kill a gate at a moment of a tap, or while its network is silent; start it again, and maybe kill it once more."""
+    (gate,), (network,) = world.processes, world.networks
+    if world.chance.random() < 0.5:
+        _await_a_moment(world)
+        gate.kill()
+        time.sleep(outage_s)
+        gate.start()
+    else:
+        network.black_hole()
+        killed_after_s = world.chance.uniform(0, outage_s)
+        time.sleep(killed_after_s)
+        gate.kill()
+        gate.start()
+        time.sleep(outage_s - killed_after_s)
+        network.pass_on()
     if world.chance.random() < 0.3:
         time.sleep(world.chance.uniform(0, 0.1))
         gate.kill()
@@ -154,12 +163,12 @@ class Round:
         try:
             with TemporaryDirectory(dir=self.folder) as folder, ExitStack() as cleanup:
                 world = self.build(Scene(self.program, Path(folder), chance, cleanup))
-                tally, back_after_s = self._ride(world, outage_s)
+                tally, wrong, back_after_s = self._ride(world, outage_s)
         except Exception as error:
             return Tally(), 0.0, f"{what}: {error!r}"
-        return tally, back_after_s, f"{what}: {dict(tally)}" if tally["lost"] or tally["doubled"] else ""
+        return tally, back_after_s, f"{what}: {dict(tally)}{wrong}" if tally["lost"] or tally["doubled"] else ""
 
-    def _ride(self, world: World, outage_s: float) -> tuple[Tally, float]:
+    def _ride(self, world: World, outage_s: float) -> tuple[Tally, str, float]:
         with Crowd(world.gates, world.terminal, world.chance) as crowd:
             crowd.until_all_gates_answer()
             time.sleep(world.chance.uniform(0, HURRY_S))
@@ -172,8 +181,9 @@ class Round:
         with world.server.client() as redis:
             greens = sum((gate.greens for gate in world.gates), Tally())
             excused = sum((gate.excused for gate in world.gates), Tally())
-            tally = account(redis, greens, excused, world.terminal.sold)
-        return tally + Tally(greens=greens.total()), back_after_s
+            tally, wrong = account(redis, greens, excused, world.terminal.sold)
+        late = sum(gate.late_greens for gate in world.processes)
+        return tally + Tally(greens=greens.total(), late=late), wrong, back_after_s
 
 
 def _denies_nobody(gate: Gate) -> bool:
@@ -190,13 +200,16 @@ def _drill(
     with ThreadPoolExecutor(min(rounds, at_once)) as threads:
         results = list(threads.map(Round.run, plans))
     total = sum((tally for tally, _, _ in results), Tally())
-    require(total["killed"] <= max(2, MOST_KILLED * rounds), f"few kills cost a trip: {total['killed']} of {rounds}")
+    for what in ("killed", "late"):
+        require(total[what] <= max(2, AT_MOST * rounds), f"few are {what}: {total[what]} of {rounds}")
     return Outcome(
         rounds,
         total["lost"],
         total["doubled"],
         max(back_after_s for _, back_after_s, _ in results),
-        remarks=", ".join(f"{total[what]} {what}" for what in ("greens", "reversed", "owed", "killed") if total[what]),
+        remarks=", ".join(
+            f"{total[what]} {what}" for what in ("greens", "reversed", "owed", "killed", "late") if total[what]
+        ),
         failures=tuple(failure for _, _, failure in results if failure),
     )
 

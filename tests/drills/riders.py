@@ -23,7 +23,7 @@ from common.settings import Settings
 RIDERS = 12
 HURRIED_PAUSE_S, CALM_PAUSE_S = 0.02, 1.0  # at most so long after each rider the next one comes
 HURRY_S = 0.3  # how long riders hurry before and after something changes
-IN_SERVICE_WITHIN_S = 30.0
+IN_SERVICE_WITHIN_S = 60.0
 FIRST_UID = 0x10000000
 NOBODY = Card(bytes([0x0A, 0, 0, 0]))
 
@@ -38,17 +38,24 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True)
 class Rider:
-    """A rider with a card, who buys one of these types of pass whenever there is none on it."""
+    """A rider with a card.
+
+    Args:
+        card: the card.
+        buys: one of these types of pass is bought whenever the card holds none.
+        returns: whether the rider ever comes back after leaving without an answer.
+    """
 
     card: Card
     buys: Sequence[PassType]
+    returns: bool = True
 
 
 def new_riders() -> list[Rider]:
     """Return riders whose cards hold nothing yet; a sixth of them buys two hours, and nothing else."""
-    trips = (PassType.SINGLE_USE, PassType.TEN_TRIP)
+    trips, hours = (PassType.SINGLE_USE, PassType.TEN_TRIP), (PassType.TWO_HOUR,)
     return [
-        Rider(Card((FIRST_UID + number).to_bytes(4)), trips if number % 6 else (PassType.TWO_HOUR,))
+        Rider(Card((FIRST_UID + number).to_bytes(4)), buys=trips if number % 6 else hours, returns=number % 3 > 0)
         for number in range(RIDERS)
     ]
 
@@ -165,17 +172,19 @@ class Crowd:
     def _work(self, number: int, chance: Random) -> None:
         while not self._is_over.is_set() and (rider := self._lines[number].get()):
             answer = self._places[number].serve(rider, chance)
-            self._next_line(number, answer, chance).put(rider)
+            if line := self._next_line(number, rider, answer, chance):
+                line.put(rider)
             is_calm = self._calm_from < time.monotonic() < self._calm_until
             time.sleep(chance.uniform(0, CALM_PAUSE_S if is_calm else HURRIED_PAUSE_S))
 
-    def _next_line(self, number: int, answer: Answer, chance: Random) -> "SimpleQueue[Any]":
+    def _next_line(self, number: int, rider: Rider, answer: Answer, chance: Random) -> "SimpleQueue[Any] | None":
         here, terminal = self._lines[number], self._lines[-1]
         if here is terminal or answer is Answer.GRANTED:
             return self._line_of_any_gate(chance)
         if answer is Answer.DENIED:
             return terminal
-        return chance.choice([here, self._line_of_any_gate(chance), terminal, self._away])
+        leave = self._away if rider.returns else None
+        return chance.choice([here, self._line_of_any_gate(chance), terminal, leave])
 
     def _line_of_any_gate(self, chance: Random) -> "SimpleQueue[Rider | None]":
         return chance.choice(self._lines[:-1])
