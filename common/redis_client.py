@@ -14,7 +14,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from common.redis_connection import CHECKED, reading
-from common.settings import Settings
+from common.settings import Settings, with_port
 
 
 class NoPrimaryError(MasterNotFoundError):
@@ -64,7 +64,7 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
 
 
 class _Client(Redis):
-    def pubsub(self, **options: Any) -> PubSub:
+    def pubsub(self, **options: Any) -> PubSub:  # noqa: ANN401
         return _PubSub(self.connection_pool, **options)
 
 
@@ -77,7 +77,7 @@ class _PubSub(PubSub):
 class _Sentinels(Sentinel):
     """Sentinels, asked in turn; the one that answered last is asked first."""
 
-    def __init__(self, *addresses: Any, **options: Any) -> None:
+    def __init__(self, *addresses: object, **options: object) -> None:
         super().__init__(*addresses, **options)
         for sentinel in self.sentinels:
             _checked(sentinel)
@@ -93,7 +93,8 @@ class _Sentinels(Sentinel):
             try:
                 address = self._ask(sentinel, service_name)
             except RedisError as error:
-                reasons["{host}:{port}".format(**sentinel.connection_pool.connection_kwargs)] = error
+                place = sentinel.connection_pool.connection_kwargs
+                reasons[with_port(place["host"], place["port"])] = error
             else:
                 self.sentinels.remove(sentinel)
                 self.sentinels.insert(0, sentinel)
@@ -102,12 +103,13 @@ class _Sentinels(Sentinel):
 
     def _ask(self, sentinel: Redis, name: str) -> tuple[str, int]:
         with reading():
-            primaries = sentinel.sentinel_masters()
+            primaries: Any = sentinel.sentinel_masters()
             if name not in primaries:
                 raise NoConnectionError(f"it knows no server {name!r}")
-            address = str(primaries[name]["ip"]), int(primaries[name]["port"])
-            if not self.check_master_state(primaries[name], name):
-                raise NoConnectionError("it says that {}:{} is down".format(*address))
+            state = primaries[name]
+            address = str(state["ip"]), int(state["port"])
+            if state["is_sdown"] or state["is_odown"] or not state["is_master"]:
+                raise NoConnectionError(f"it says that {with_port(*address)} is down")
             return address
 
 

@@ -11,6 +11,8 @@ from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
+from common.settings import with_port
+
 
 class UnreadableReplyError(NoConnectionError):
     """A reply is not RESP, or has not the shape of an answer to its command."""
@@ -43,12 +45,12 @@ class _CheckedConnection(Connection):
     _has_asked = False
     _has_answer = False
 
-    def connect_check_health(self, *args: Any, **options: Any) -> None:
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         if not self.is_connected:
             self._has_asked = self._has_answer = False
-        super().connect_check_health(*args, **options)
+        super().connect_check_health(check_health, retry_socket_connect)
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+    def send_packed_command(self, command: object, check_health: bool = True) -> None:
         if not self.is_connected:
             self.connect_check_health(check_health=False)
         with self._checked():
@@ -69,7 +71,7 @@ class _CheckedConnection(Connection):
             self.read_response()
         return is_readable
 
-    def read_response(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def read_response(self, *args: object, **options: object) -> Any:  # noqa: ANN401
         with self._checked():
             response = super().read_response(*args, **options)
         self._has_answer = True
@@ -104,11 +106,11 @@ class _CheckedSentinelConnection(_CheckedConnection, SentinelManagedConnection):
         with self._noted(address):
             super().connect_to(address)
 
-    def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+    def send_packed_command(self, command: object, check_health: bool = True) -> None:
         with self._noted((self.host, self.port)):
             super().send_packed_command(command, check_health)
 
-    def read_response(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401
+    def read_response(self, *args: object, **options: object) -> Any:  # noqa: ANN401
         with self._noted((self.host, self.port)):
             return super().read_response(*args, **options)
 
@@ -117,7 +119,7 @@ class _CheckedSentinelConnection(_CheckedConnection, SentinelManagedConnection):
         try:
             yield
         except RedisError as error:
-            error.add_note("{}:{}".format(*address))
+            error.add_note(with_port(*address))
             raise
 
 

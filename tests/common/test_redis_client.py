@@ -1,13 +1,218 @@
-"""The client of Redis: how the programs connect."""
+"""The client of Redis: whatever a server answers, it raises only errors of redis-py."""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+import trustme
+from hypothesis import HealthCheck, example, given
+from hypothesis import settings as runs
+from hypothesis import strategies as st
+from redis import Redis
+from redis._parsers import _HiredisParser, _RESP2Parser
+from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import RedisError
+from redis.utils import HIREDIS_AVAILABLE
 
 from common.redis_client import redis_client
+from common.redis_errors import explain
 from common.settings import Settings
+from tests.talkative_server import TalkativeServer
+
+TIMEOUT_S = 0.3
+PARSERS = [
+    _RESP2Parser,
+    pytest.param(_HiredisParser, marks=pytest.mark.skipif(not HIREDIS_AVAILABLE, reason="no hiredis")),
+]
+NOT_RESP = {
+    "no number": b":abc\r\n",
+    "a number of 5,000 digits": b":" + b"9" * 5000 + b"\r\n",
+    "a length that is no number": b"$abc\r\n",
+    "a negative length": b"$-7\r\nabc\r\n",
+    "a length beyond any memory": b"$999999999999999999999\r\nabc\r\n",
+    "an array of no number": b"*x\r\n",
+    "an array beyond any memory": b"*9223372036854775807\r\n:1\r\n",
+    "50,000 nested arrays": b"*1\r\n" * 50_000 + b":1\r\n",
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a redirection without address": b"-MOVED x\r\n",
+    "garbage": bytes(range(256)) + b"\r\n",
+    "an empty line": b"\r\n",
+}
 
 
-def test_sentinels_in_the_settings_are_asked() -> None:
-    client = redis_client(Settings("gate-1", redis_sentinels=(("::1", 1),)), retries=0, socket_timeout_s=0.1)
-    with client, pytest.raises(RedisError, match="transit-pass"):
-        client.ping()
+def listen(redis: Redis) -> object:
+    with redis.pubsub() as pubsub:
+        pubsub.psubscribe("*")
+        return pubsub.get_message(timeout=TIMEOUT_S)
+
+
+def use(redis: Redis) -> object:
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.evalsha("0" * 40, 0)
+        pipeline.wait(1, 1)
+        return pipeline.execute(raise_on_error=False)
+
+
+CALLS: list[Callable[[Redis], object]] = [
+    lambda redis: redis.ping(),
+    lambda redis: redis.exists("card"),
+    lambda redis: redis.script_load("return 1"),
+    lambda redis: redis.xrange("journal", count=1),
+    lambda redis: redis.xinfo_stream("journal"),
+    lambda redis: redis.execute_command("HELLO"),
+    use,
+    listen,
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[TalkativeServer]:
+    with TalkativeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def tls_server(authority: trustme.CA) -> Iterator[TalkativeServer]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    with TalkativeServer(tls=context) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sentinel(server: TalkativeServer) -> Iterator[TalkativeServer]:
+    """A Sentinel that names the server as its primary."""
+    with TalkativeServer(sentinel_answer(server.port)) as sentinel:
+        yield sentinel
+
+
+def sentinel_answer(port: int, flags: str = "master") -> bytes:
+    fields = ["name", "transit-pass", "ip", "127.0.0.1", "port", str(port), "flags", flags, "num-other-sentinels", "0"]
+    return f"*1\r\n*{len(fields)}\r\n".encode() + b"".join(f"${len(each)}\r\n{each}\r\n".encode() for each in fields)
+
+
+def to(server: TalkativeServer) -> Settings:
+    return Settings("test", redis_port=server.port)
+
+
+def through(sentinel: TalkativeServer) -> Settings:
+    return Settings("test", redis_sentinels=(("127.0.0.1", sentinel.port),))
+
+
+def client(settings: Settings, parser: object = _RESP2Parser) -> Redis:
+    client = redis_client(settings, retries=0, socket_timeout_s=TIMEOUT_S)
+    client.connection_pool.connection_kwargs["parser_class"] = parser
+    return client
+
+
+def reason(settings: Settings, call: Callable[[Redis], object] = CALLS[0]) -> str:
+    """Return what an operator is told of the call's failure."""
+    with client(settings) as redis:
+        try:
+            call(redis)
+        except RedisError as error:
+            return explain(error, settings)
+    raise AssertionError("it did not fail")
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("answer", NOT_RESP.values(), ids=NOT_RESP)
+def test_what_is_not_resp_is_a_broken_connection(
+    answer: bytes, call: Callable[[Redis], object], parser: object, server: TalkativeServer
+) -> None:
+    server.answer = answer
+    with client(to(server), parser) as redis, pytest.raises(NoConnectionError):
+        call(redis)
+
+
+@pytest.mark.parametrize("answer", NOT_RESP.values(), ids=NOT_RESP)
+def test_and_so_it_is_through_sentinels(answer: bytes, server: TalkativeServer, sentinel: TalkativeServer) -> None:
+    server.answer = answer
+    for call in CALLS:
+        with client(through(sentinel)) as redis, pytest.raises(NoConnectionError):
+            call(redis)
+
+
+@pytest.mark.parametrize("answer", NOT_RESP.values(), ids=NOT_RESP)
+def test_and_so_it_is_of_a_sentinel(answer: bytes) -> None:
+    with (
+        TalkativeServer(answer) as sentinel,
+        client(through(sentinel)) as redis,
+        pytest.raises(NoConnectionError),
+    ):
+        redis.ping()
+
+
+def test_and_so_it_is_with_tls(tls_server: TalkativeServer, authority: trustme.CA, tmp_path: Path) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    settings = replace(to(tls_server), redis_tls=True, redis_tls_ca=str(tmp_path / "authority.pem"))
+    for answer in NOT_RESP.values():
+        tls_server.answer = answer
+        with client(settings) as redis, pytest.raises(NoConnectionError):
+            redis.ping()
+    tls_server.answer = b"+PONG\r\n"
+    with client(settings) as redis:
+        assert redis.ping()
+
+
+replies: st.SearchStrategy[Any] = st.recursive(
+    st.integers().map(lambda number: b":%d\r\n" % number)
+    | st.binary(max_size=9).map(lambda text: b"$%d\r\n%s\r\n" % (len(text), text))
+    | st.sampled_from([b"+OK\r\n", b"$-1\r\n", b"*-1\r\n", b"-ERR no\r\n", b"-MOVED 1 a:1\r\n", b"-LOADING\r\n"])
+    | st.sampled_from([b"$8\r\npmessage\r\n", b"$7\r\nmessage\r\n", b"$12\r\npunsubscribe\r\n", b"$4\r\npong\r\n"]),
+    lambda children: st.lists(children, max_size=4).map(lambda each: b"*%d\r\n%s" % (len(each), b"".join(each))),
+)
+"""RESP, but hardly the answer to any command."""
+pieces = st.lists(
+    st.sampled_from([b"*", b"$", b":", b"+", b"-", b"\r\n", b"-1", b"3", b"99", b"MOVED ", b"a", b"\xff"])
+)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@given(answer=st.binary() | pieces.map(b"".join) | replies, call=st.sampled_from(CALLS))
+@example(answer=b":5\r\n", call=listen)
+@example(answer=b"*1\r\n:5\r\n", call=listen)
+@runs(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_answer_raises_anything_else(
+    parser: object, server: TalkativeServer, answer: bytes, call: Callable[[Redis], object]
+) -> None:
+    server.answer = answer
+    with client(to(server), parser) as redis, suppress(RedisError, OSError):
+        call(redis)
+
+
+def test_an_operator_reads_what_was_answered(server: TalkativeServer) -> None:
+    server.answer = NOT_RESP["HTTP"]
+    words = "answers what is no reply of Redis (Protocol Error: b'HTTP/1.1 400 Bad Request'): check its address"
+    assert words in reason(to(server))
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("greeting", "words"),
+    [
+        (b"-DENIED Redis is running in protected mode because ...\r\n", "is in protected mode: it takes connections"),
+        (b"-ERR max number of clients reached\r\n", "has as many clients as its maxclients allows: raise that"),
+    ],
+    ids=["protected mode", "maxclients"],
+)
+def test_what_a_server_says_unasked_is_its_reason(greeting: bytes, words: str, call: Callable[[Redis], object]) -> None:
+    with TalkativeServer(greeting) as server:
+        server.greets = True
+        for _ in range(5):
+            assert words in reason(to(server), call)
+
+
+def test_a_server_that_ends_the_connection_at_the_first_request_may_talk_tls(server: TalkativeServer) -> None:
+    server.answer = b""
+    assert "before its first answer): if it talks TLS, set TRANSIT_PASS_DEMO_REDIS_TLS to yes" in reason(to(server))

@@ -21,6 +21,7 @@ def caused_by(error: Exception, cause: Exception) -> Exception:
 
 def bad_certificate() -> ssl.SSLCertVerificationError:
     error = ssl.SSLCertVerificationError()
+    error.verify_code = 18
     error.verify_message = "self-signed\x1b[2J"
     return error
 
@@ -47,7 +48,7 @@ def bad_certificate() -> ssl.SSLCertVerificationError:
             f"no connection to {WHERE} (Connection refused): check the address and the network",
         ),
         (NoConnectionError("closed\n"), f"no connection to {WHERE} (closed\\n): check the address and the network"),
-        (ResponseError("OOM"), f"{WHERE} reports an error: OOM"),
+        (ResponseError("WRONGTYPE no"), f"{WHERE} reports an error: WRONGTYPE no"),
     ],
     ids=lambda each: type(each).__name__,
 )
