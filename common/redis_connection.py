@@ -36,7 +36,7 @@ def reading() -> Iterator[None]:
     except (RedisError, OSError):
         raise
     except Exception as error:
-        raise UnreadableReplyError(f"{type(error).__name__}: {error}") from error
+        raise UnreadableReplyError("not RESP, or not the answer to what was asked") from error
 
 
 class _CheckedConnection(Connection):

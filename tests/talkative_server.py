@@ -4,7 +4,6 @@ import socket
 import ssl
 import threading
 from contextlib import suppress
-from types import TracebackType
 
 
 class TalkativeServer:
@@ -28,9 +27,7 @@ class TalkativeServer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._listener.close()
