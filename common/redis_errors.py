@@ -3,7 +3,6 @@
 import re
 import ssl
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as NoConnectionError
@@ -15,43 +14,37 @@ from common.settings import PREFIX, Settings
 from common.text import printable
 
 
-class _Fault(NamedTuple):
-    reason: str
-    remedy: str
-
-
-_CLUSTER = _Fault("is a node of a cluster", "use a server that is none, or Sentinels")
-_REPLICA = _Fault("is a replica, which takes no writes", f"name its primary in {PREFIX}REDIS_HOST and _PORT")
+_CLUSTER = "is a node of a cluster: use a server that is none, or Sentinels"
+_REPLICA = f"is a replica, which takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
 _REFUSALS = {
-    "OOM": _Fault("has no memory left", f"raise its maxmemory, or lower {PREFIX}JOURNAL_LENGTH"),
-    "MISCONF": _Fault("cannot save to its disk, and takes no writes", "check that disk, and the server's log"),
+    "OOM": f"has no memory left: raise its maxmemory, or lower {PREFIX}JOURNAL_LENGTH",
+    "MISCONF": "cannot save to its disk, and takes no writes: check that disk, and the server's log",
     "READONLY": _REPLICA,
-    "NOREPLICAS": _Fault("has fewer replicas than its min-replicas-to-write", "check the replicas and their network"),
-    "BUSY": _Fault("is held up by a script", "if it does not end, run `redis-cli SCRIPT KILL` there"),
-    "LOADING": _Fault("is loading its data", "wait until it has"),
-    "MASTERDOWN": _Fault("is a replica that has lost its primary", "check the primary and the network between them"),
-    "DENIED": _Fault("is in protected mode: it takes connections from its own machine only", "set a password there"),
+    "NOREPLICAS": "has fewer replicas than its min-replicas-to-write: check the replicas and their network",
+    "BUSY": "is held up by a script: if it does not end, run `redis-cli SCRIPT KILL` there",
+    "LOADING": "is loading its data: wait until it has",
+    "MASTERDOWN": "is a replica that has lost its primary: check the primary and the network between them",
+    "DENIED": "is in protected mode, and takes connections from its own machine only: set a password there",
     **dict.fromkeys(("MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "CLUSTERDOWN"), _CLUSTER),
 }
-"""By the error's code; the reason follows the server's address."""
+"""By the error's code: the reason and, after the last colon, the remedy."""
 _REFUSALS_IN_WORDS = {
-    "max number of clients reached": _Fault("has as many clients as its maxclients allows", "raise that"),
+    "max number of clients reached": "has as many clients as its maxclients allows: raise that",
     "previous master is now a slave": _REPLICA,
-    "unknown command .SENTINEL": _Fault("is no Sentinel", f"check {PREFIX}REDIS_SENTINELS"),
-    "unknown command": _Fault("lacks a command ({})", "it must be 7.0 or newer, or Valkey"),
-    "unexpected symbol near '#'": _Fault("does not know `#!lua`", "it must be 7.0 or newer, or Valkey"),
-    "The user executing the script can't|ACL failure in script": _Fault(
-        "does not permit this: {}", "check the rights of this device's user"
+    "unknown command .SENTINEL": f"is no Sentinel: check {PREFIX}REDIS_SENTINELS",
+    "unknown command": "lacks a command ({error}): it must be 7.0 or newer, or Valkey",
+    "unexpected symbol near '#'": "does not know `#!lua`: it must be 7.0 or newer, or Valkey",
+    "user executing the script can't|ACL failure in script": (
+        "does not permit this: {error}: check the rights of this device's user"
     ),
 }
-"""By words of errors that have no code of their own; braces take the error's text."""
+"""By words of errors that have no code of their own."""
 _CERTIFICATES = {
-    9: _Fault("is not valid yet", "check this device's clock, then the certificate"),
-    10: _Fault("has expired", "check this device's clock, then renew the certificate"),
-    **dict.fromkeys((62, 64), _Fault("is for another name", f"set {PREFIX}REDIS_HOST to a name that it is for")),
+    9: "is not valid yet ({doubt}): check this device's clock, then the certificate",
+    10: "has expired ({doubt}): check this device's clock, then renew the certificate",
+    **dict.fromkeys((62, 64), f"is for another name ({{doubt}}): set {PREFIX}REDIS_HOST to a name that it is for"),
 }
 """By OpenSSL's number for what is wrong with a certificate (X509_STORE_CTX_get_error(3))."""
-_NOT_TRUSTED = _Fault("is not trusted", f"check {PREFIX}REDIS_TLS_CA")
 _OWN_CERTIFICATE = f"{PREFIX}REDIS_TLS_CERT and {PREFIX}REDIS_TLS_KEY"
 
 
@@ -62,51 +55,48 @@ def explain(error: BaseException, settings: Settings) -> str:
     where = f"Redis at {settings.redis_address}"
     for server in getattr(error, "__notes__", ())[:1]:  # which the Sentinels named
         where = f"Redis at {printable(server)} ({settings.redis_address})"
-    return ": ".join(_fault(error, where, settings))
+    return _line(error, where, settings)
 
 
 def _explain_sentinels(error: NoPrimaryError, settings: Settings) -> str:
-    faults = [_fault(each, f"the sentinel {address}", settings) for address, each in error.reasons.items()]
-    remedies = [fault.remedy for fault in faults]
-    if any(isinstance(each, AuthenticationError) for each in error.reasons.values()):
-        remedies = [f"check {PREFIX}REDIS_SENTINEL_USERNAME and {PREFIX}REDIS_SENTINEL_PASSWORD"]
-    elif not any(PREFIX in remedy for remedy in remedies):
-        remedies = [f"check {PREFIX}REDIS_SENTINELS, {PREFIX}REDIS_SENTINEL_MASTER and the network"]
-    return f"{'; '.join(fault.reason for fault in faults)}: {remedies[0]}"
+    lines = [_line(each, f"the sentinel {address}", settings) for address, each in error.reasons.items()]
+    reasons, _, remedies = zip(*(line.rpartition(": ") for line in lines), strict=True)
+    remedy = next((remedy for remedy in remedies if PREFIX in remedy), f"check {PREFIX}REDIS_SENTINELS and the network")
+    return f"{'; '.join(reasons)}: {remedy.replace('REDIS_USER', 'REDIS_SENTINEL_USER').replace('REDIS_PASS', 'REDIS_SENTINEL_PASS')}"
 
 
-def _fault(error: BaseException, where: str, settings: Settings) -> _Fault:
+def _line(error: BaseException, where: str, settings: Settings) -> str:
+    text = printable(error)
     known = _known_refusal(error)
     if known:
-        return _Fault(f"{where} {known.reason.format(printable(error))}", known.remedy)
+        return f"{where} {known.format(error=text)}"
     cause = next((each for each in _causes(error) if isinstance(each, OSError)), None)
     if cause and (isinstance(cause, ssl.SSLError) or "handshake" in str(cause)):
-        return _tls_fault(cause, where, settings)
-    words = printable(getattr(cause, "strerror", None) or error)
-    reason, remedy = f"{where} reports an error", printable(error)
+        return _tls_line(cause, where, settings)
+    reason = printable(getattr(cause, "strerror", None) or error)
+    line = f"{where} reports an error: {text}"
     match error:
         case AuthenticationError():
-            login = f"{PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
-            reason, remedy = f"{where} refuses the login", f"check {login}"
+            line = f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
         case NoPermissionError():
-            reason, remedy = f"{where} does not permit this: {words}", "check the rights of this device's user"
+            line = f"{where} does not permit this: {text}: check the rights of this device's user"
         case UnreadableReplyError():
-            reason, remedy = f"{where} answers what is no reply of Redis ({words})", "check its address, port and TLS"
+            line = f"{where} answers what is no reply of Redis ({text}): check its address, port and TLS"
         case SlowAnswerError() | TimeoutError():
-            reason, remedy = f"{where} does not answer in time", "check the network"
+            line = f"{where} does not answer in time: check the network"
         case NoFirstAnswerError():
-            reason = f"no connection to {where} ({words}, before its first answer)"
             remedy = "check its log" if settings.redis_tls else f"if it talks TLS, set {PREFIX}REDIS_TLS to yes"
+            line = f"no connection to {where} ({reason}, before its first answer): {remedy}"
         case NoConnectionError() | OSError():
-            reason, remedy = f"no connection to {where} ({words})", "check the address and the network"
-    return _Fault(reason, remedy)
+            line = f"no connection to {where} ({reason}): check the address and the network"
+    return line
 
 
-def _known_refusal(error: BaseException) -> _Fault | None:
+def _known_refusal(error: BaseException) -> str | None:
     code = getattr(error, "status_code", None) or str(error).partition(" ")[0]  # redis-py takes off those it knows
     if isinstance(error, RedisError) and code in _REFUSALS:
         return _REFUSALS[code]
-    return next((fault for words, fault in _REFUSALS_IN_WORDS.items() if re.search(words, str(error))), None)
+    return next((line for words, line in _REFUSALS_IN_WORDS.items() if re.search(words, str(error))), None)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -115,14 +105,15 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def _tls_fault(cause: OSError, where: str, settings: Settings) -> _Fault:
+def _tls_line(cause: OSError, where: str, settings: Settings) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
-        doubt, remedy = _CERTIFICATES.get(cause.verify_code, _NOT_TRUSTED)
-        return _Fault(f"{where} has a certificate that {doubt} ({printable(cause.verify_message)})", remedy)
+        untrusted = f"is not trusted ({{doubt}}): check {PREFIX}REDIS_TLS_CA"
+        line = _CERTIFICATES.get(cause.verify_code, untrusted).format(doubt=printable(cause.verify_message))
+        return f"{where} has a certificate that {line}"
     alert = getattr(cause, "reason", None) or ""
     words = printable(alert.replace("_", " ").lower() or "its handshake was not answered in time")
     if "ALERT" in alert and re.search("CERTIFICATE|HANDSHAKE_FAILURE|UNKNOWN_CA|ACCESS_DENIED", alert):
         if settings.redis_tls_cert:
-            return _Fault(f"{where} refuses this device's certificate ({words})", f"check {_OWN_CERTIFICATE}")
-        return _Fault(f"{where} asks for a client's certificate ({words})", f"set {_OWN_CERTIFICATE}")
-    return _Fault(f"no TLS with {where} ({words})", f"if it does not talk TLS, set {PREFIX}REDIS_TLS to no")
+            return f"{where} refuses this device's certificate ({words}): check {_OWN_CERTIFICATE}"
+        return f"{where} asks for a client's certificate ({words}): set {_OWN_CERTIFICATE}"
+    return f"no TLS with {where} ({words}): if it does not talk TLS, set {PREFIX}REDIS_TLS to no"

@@ -181,4 +181,5 @@ def _check_pair(certificate: str | None, key: str | None) -> None:
         try:
             ssl.create_default_context().load_cert_chain(certificate, key, password="")  # "": or a terminal is asked
         except (ValueError, OSError):
-            raise SettingsError("{1} is not the key of the certificate in {0}".format(*names)) from None
+            words = "{1} is not the key, without passphrase, of the certificate in {0}"
+            raise SettingsError(words.format(*names)) from None
