@@ -73,9 +73,15 @@ class _CheckedConnection(Connection):
 
     def read_response(self, *args: object, **options: object) -> Any:  # noqa: ANN401
         with self._checked():
-            response = super().read_response(*args, **options)
-        self._has_answer = True
-        return response
+            try:
+                response = super().read_response(*args, **options)
+            except ResponseError as error:
+                self._has_answer = True
+                if str(error).startswith("DENIED "):  # protected mode: the server has ended the connection
+                    raise NoConnectionError(*error.args) from error
+                raise
+            self._has_answer = True
+            return response
 
     @contextmanager
     def _checked(self) -> Iterator[None]:

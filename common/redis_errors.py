@@ -13,7 +13,6 @@ from common.redis_connection import NoFirstAnswerError, UnreadableReplyError
 from common.settings import PREFIX, Settings
 from common.text import printable
 
-
 _CLUSTER = "is a node of a cluster: use a server that is none, or Sentinels"
 _REPLICA = f"is a replica, which takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
 _REFUSALS = {
@@ -27,7 +26,7 @@ _REFUSALS = {
     "DENIED": "is in protected mode, and takes connections from its own machine only: set a password there",
     **dict.fromkeys(("MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "CLUSTERDOWN"), _CLUSTER),
 }
-"""By the error's code: the reason and, after the last colon, the remedy."""
+"""By the error's code: what follows the server's address."""
 _REFUSALS_IN_WORDS = {
     "max number of clients reached": "has as many clients as its maxclients allows: raise that",
     "previous master is now a slave": _REPLICA,
@@ -51,21 +50,15 @@ _OWN_CERTIFICATE = f"{PREFIX}REDIS_TLS_CERT and {PREFIX}REDIS_TLS_KEY"
 def explain(error: BaseException, settings: Settings) -> str:
     """Say in one line, to an operator, what went wrong with Redis and what to do."""
     if isinstance(error, NoPrimaryError):
-        return _explain_sentinels(error, settings)
+        reasons = error.reasons.items()
+        return "; ".join(_line(each, f"the sentinel {place}", settings, "REDIS_SENTINEL") for place, each in reasons)
     where = f"Redis at {settings.redis_address}"
     for server in getattr(error, "__notes__", ())[:1]:  # which the Sentinels named
         where = f"Redis at {printable(server)} ({settings.redis_address})"
-    return _line(error, where, settings)
+    return _line(error, where, settings, "REDIS")
 
 
-def _explain_sentinels(error: NoPrimaryError, settings: Settings) -> str:
-    lines = [_line(each, f"the sentinel {address}", settings) for address, each in error.reasons.items()]
-    reasons, _, remedies = zip(*(line.rpartition(": ") for line in lines), strict=True)
-    remedy = next((remedy for remedy in remedies if PREFIX in remedy), f"check {PREFIX}REDIS_SENTINELS and the network")
-    return f"{'; '.join(reasons)}: {remedy.replace('REDIS_USER', 'REDIS_SENTINEL_USER').replace('REDIS_PASS', 'REDIS_SENTINEL_PASS')}"
-
-
-def _line(error: BaseException, where: str, settings: Settings) -> str:
+def _line(error: BaseException, where: str, settings: Settings, login: str) -> str:
     text = printable(error)
     known = _known_refusal(error)
     if known:
@@ -77,7 +70,7 @@ def _line(error: BaseException, where: str, settings: Settings) -> str:
     line = f"{where} reports an error: {text}"
     match error:
         case AuthenticationError():
-            line = f"{where} refuses the login: check {PREFIX}REDIS_USERNAME and {PREFIX}REDIS_PASSWORD"
+            line = f"{where} refuses the login: check {PREFIX}{login}_USERNAME and {PREFIX}{login}_PASSWORD"
         case NoPermissionError():
             line = f"{where} does not permit this: {text}: check the rights of this device's user"
         case UnreadableReplyError():

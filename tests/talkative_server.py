@@ -12,12 +12,14 @@ class TalkativeServer:
     Attributes:
         port: where it listens.
         answer: what it sends, once to each connection.
+        connections: how many it has accepted.
         greets: whether it answers before it is asked.
     """
 
     def __init__(self, answer: bytes = b"", tls: ssl.SSLContext | None = None) -> None:
         self.answer = answer
         self.greets = False
+        self.connections = 0
         self._tls = tls
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -38,6 +40,7 @@ class TalkativeServer:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self.connections += 1
             with suppress(OSError), connection:
                 connection.settimeout(5)
                 self._talk(connection)

@@ -1,6 +1,9 @@
 """The client of Redis: whatever a server answers, it raises only errors of redis-py."""
 
+import shutil
+import socket
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -20,7 +23,11 @@ from redis.utils import HIREDIS_AVAILABLE
 
 from common.redis_client import redis_client
 from common.redis_errors import explain
-from common.settings import Settings
+from common.settings import PREFIX, Settings
+from simulator.child import ending_with_parent
+from simulator.server import free_port
+from simulator.virtual_pi.station import VirtualPi
+from tests.processes import Program, wait_for
 from tests.talkative_server import TalkativeServer
 
 TIMEOUT_S = 0.3
@@ -93,6 +100,11 @@ def sentinel(server: TalkativeServer) -> Iterator[TalkativeServer]:
     """A Sentinel that names the server as its primary."""
     with TalkativeServer(sentinel_answer(server.port)) as sentinel:
         yield sentinel
+
+
+@pytest.fixture
+def closed_port() -> int:
+    return free_port()
 
 
 def sentinel_answer(port: int, flags: str = "master") -> bytes:
@@ -191,7 +203,7 @@ def test_no_answer_raises_anything_else(
 
 def test_an_operator_reads_what_was_answered(server: TalkativeServer) -> None:
     server.answer = NOT_RESP["HTTP"]
-    words = "answers what is no reply of Redis (Protocol Error: b'HTTP/1.1 400 Bad Request'): check its address"
+    words = "answers what is no reply of Redis (Protocol Error: b'HTTP/1.1 400 Bad Request'): check its"
     assert words in reason(to(server))
 
 
@@ -199,7 +211,7 @@ def test_an_operator_reads_what_was_answered(server: TalkativeServer) -> None:
 @pytest.mark.parametrize(
     ("greeting", "words"),
     [
-        (b"-DENIED Redis is running in protected mode because ...\r\n", "is in protected mode: it takes connections"),
+        (b"-DENIED Redis is running in protected mode because ...\r\n", "is in protected mode, and takes connections"),
         (b"-ERR max number of clients reached\r\n", "has as many clients as its maxclients allows: raise that"),
     ],
     ids=["protected mode", "maxclients"],
@@ -214,3 +226,94 @@ def test_what_a_server_says_unasked_is_its_reason(greeting: bytes, words: str, c
 def test_a_server_that_ends_the_connection_at_the_first_request_may_talk_tls(server: TalkativeServer) -> None:
     server.answer = b""
     assert "before its first answer): if it talks TLS, set TRANSIT_PASS_DEMO_REDIS_TLS to yes" in reason(to(server))
+
+
+def test_sentinels_that_are_away(closed_port: int) -> None:
+    settings = Settings("test", redis_sentinels=(("127.0.0.1", closed_port), ("::1", closed_port)))
+    assert reason(settings) == (
+        f"no connection to the sentinel 127.0.0.1:{closed_port} (Connection refused): check the address and the network"
+        f"; no connection to the sentinel [::1]:{closed_port} (Connection refused): check the address and the network"
+    )
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_primary_that_cannot_be_reached(call: Callable[[Redis], object], closed_port: int) -> None:
+    with TalkativeServer(sentinel_answer(closed_port)) as sentinel:
+        assert reason(through(sentinel), call) == (
+            f"no connection to Redis at 127.0.0.1:{closed_port} "
+            f"(transit-pass of the sentinels 127.0.0.1:{sentinel.port}) (Connection refused): check the address and the network"
+        )
+
+
+def test_a_primary_that_is_down_or_unknown(server: TalkativeServer) -> None:
+    with TalkativeServer(sentinel_answer(7, "master,s_down")) as sentinel:
+        assert "(it says that 127.0.0.1:7 is down): check" in reason(through(sentinel))
+        other = replace(through(sentinel), redis_sentinel_master="city-1")
+        assert "(it knows no server 'city-1'): check" in reason(other)
+
+
+def test_a_sentinel_that_is_none() -> None:
+    with TalkativeServer(b"-ERR unknown command 'SENTINEL', with args beginning with: 'MASTERS' \r\n") as sentinel:
+        words = f"the sentinel 127.0.0.1:{sentinel.port} is no Sentinel: check TRANSIT_PASS_DEMO_REDIS_SENTINELS"
+        assert reason(through(sentinel)) == words
+
+
+def test_the_sentinel_that_answered_is_asked_first(server: TalkativeServer, closed_port: int) -> None:
+    server.answer = b"+PONG\r\n"
+    with TalkativeServer(sentinel_answer(server.port)) as sentinel:
+        settings = Settings("test", redis_sentinels=(("127.0.0.1", closed_port), ("127.0.0.1", sentinel.port)))
+        with client(settings) as redis:
+            assert redis.ping()
+            pool: Any = redis.connection_pool
+            first = pool.sentinel_manager.sentinels[0]
+            assert first.connection_pool.connection_kwargs["port"] == sentinel.port
+
+
+@pytest.fixture
+def sentinel_with_password(tmp_path: Path) -> Iterator[int]:
+    program = shutil.which("redis-server")
+    if not program:
+        pytest.skip("no redis-server, which is a Sentinel as well, on PATH")
+    port, primary = free_port(), free_port()
+    lines = f"port {port}\nbind 127.0.0.1\nrequirepass depot\nsentinel monitor transit-pass 127.0.0.77 {primary} 1\n"
+    file = tmp_path / "sentinel.conf"
+    file.write_text(lines)
+    process = subprocess.Popen(
+        ending_with_parent(program, str(file), "--sentinel"), cwd=tmp_path, stdout=subprocess.DEVNULL
+    )
+    wait_for(lambda: answers(port))
+    yield port
+    process.kill()
+    process.wait()
+
+
+def answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
+
+
+def test_a_sentinel_with_a_password(sentinel_with_password: int) -> None:
+    settings = Settings("test", redis_sentinels=(("127.0.0.1", sentinel_with_password),), redis_password="other")
+    assert reason(settings) == (
+        f"the sentinel 127.0.0.1:{sentinel_with_password} refuses the login: "
+        "check TRANSIT_PASS_DEMO_REDIS_SENTINEL_USERNAME and TRANSIT_PASS_DEMO_REDIS_SENTINEL_PASSWORD"
+    )
+    assert reason(replace(settings, redis_sentinel_password="depot")).startswith(
+        "no connection to Redis at 127.0.0.77:"
+    )
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("module", ["entry_gate", "sales_terminal", "system_monitor"])
+def test_every_program_survives_what_is_not_resp(module: str, pi: VirtualPi) -> None:
+    with TalkativeServer() as server:
+        environment = {**pi.environment(), f"{PREFIX}REDIS_PORT": str(server.port)}
+        with Program(module, environment=environment) as program:
+            for answer in NOT_RESP.values():
+                server.answer = answer
+                seen = server.connections
+                wait_for(lambda seen=seen: server.connections > seen + 1)  # type: ignore[misc]
+            program.wait_for_error("answers what is no reply of Redis")
+            assert program.process.poll() is None
+            assert not [line for line in program.errors if "Traceback" in line]

@@ -73,7 +73,10 @@ def test_messages_to_an_operator(error: Exception, words: str) -> None:
         ("MOVED 3999 127.0.0.1:6381", "is a node of a cluster: use a server that is none"),
         ("CROSSSLOT Keys in request don't hash to the same slot", "is a node of a cluster: use a server"),
         ("ERR max number of clients reached", "has as many clients as its maxclients allows: raise that"),
-        ("DENIED Running in protected mode because …", "is in protected mode"),
+        (
+            "DENIED Running in protected mode because …",
+            "is in protected mode, and takes connections from its own machine only: set a password",
+        ),
         (
             "ERR Error compiling script (new function): user_script:1: unexpected symbol near '#'",  # Redis 6.2
             "does not know `#!lua`: it must be 7.0 or newer",
@@ -105,10 +108,10 @@ def test_a_replica_behind_sentinels() -> None:
 
 
 def test_no_sentinel_knows_a_primary() -> None:
-    reasons: dict[str, RedisError] = {"10.0.0.1:26379": NoConnectionError("away\x1b"), "[::1]:1": SlowAnswerError()}
+    reasons: dict[str, RedisError] = {"10.0.0.1:26379": NoConnectionError("away\x1b"), "[::1]:1": AuthenticationError()}
     assert explain(NoPrimaryError(reasons), SETTINGS) == (
-        "no connection to the sentinel 10.0.0.1:26379 (away\\x1b); the sentinel [::1]:1 does not answer in time: "
-        f"check {PREFIX}REDIS_SENTINELS, {PREFIX}REDIS_SENTINEL_MASTER and the network"
+        "no connection to the sentinel 10.0.0.1:26379 (away\\x1b): check the address and the network; the sentinel "
+        f"[::1]:1 refuses the login: check {PREFIX}REDIS_SENTINEL_USERNAME and {PREFIX}REDIS_SENTINEL_PASSWORD"
     )
 
 

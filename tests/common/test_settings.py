@@ -11,6 +11,8 @@ from common.settings import PREFIX, SETTINGS, Settings, SettingsError, help_text
 from simulator.virtual_pi.station import VirtualPi
 from tests.processes import Program
 
+KEY = "a file of a private key (PEM, no passphrase) that can be read"
+
 
 def read(**variables: str) -> Settings:
     return Settings.from_environment("entry-gate", {PREFIX + name: value for name, value in variables.items()})

@@ -114,7 +114,9 @@ def configured(server: Server, **values: str) -> Iterator[None]:
     with server.client(single_connection_client=True) as redis:
         names = [name.replace("_", "-") for name in values]
         before = [item for name in names for item in redis.config_get(name).items()]
-        redis.execute_command("CONFIG", "SET", *(word for pair in zip(names, values.values()) for word in pair))
+        redis.execute_command(
+            "CONFIG", "SET", *(word for pair in zip(names, values.values(), strict=True) for word in pair)
+        )
         try:
             yield
         finally:
@@ -133,16 +135,11 @@ def issue(tmp_path: Path) -> Callable[..., str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "not_before", "days", "words"),
+    ("name", "not_before", "days", "words", "remedy"),
     [
-        ("redis.depot.example", None, 1, f"is for another name (IP address mismatch|set {PREFIX}REDIS_HOST to a name"),
-        (
-            "127.0.0.1",
-            NOW - 9 * DAY,
-            -1,
-            "has expired (certificate has expired): check this device's clock, then|renew",
-        ),
-        ("127.0.0.1", NOW + DAY, 9, "is not valid yet (certificate is not yet valid)|check this device's clock"),
+        ("redis.depot.example", None, 1, "is for another name (IP address mis", f"set {PREFIX}REDIS_HOST to a name"),
+        ("127.0.0.1", NOW - 9 * DAY, -1, "has expired (", "check this device's clock, then renew the certificate"),
+        ("127.0.0.1", NOW + DAY, 9, "is not valid yet (", "check this device's clock, then the certificate"),
     ],
     ids=["another name", "expired", "not yet valid"],
 )
@@ -151,6 +148,7 @@ def test_what_is_wrong_with_a_server_s_certificate(
     not_before: datetime | None,
     days: int,
     words: str,
+    remedy: str,
     authority: trustme.CA,
     tls_server: Server,
     tls_settings: Settings,
@@ -159,8 +157,8 @@ def test_what_is_wrong_with_a_server_s_certificate(
     certificate = issue(authority, name, not_before, days)
     with configured(tls_server, tls_cert_file=certificate, tls_key_file=certificate):
         line = said_to(tls_settings)
-    assert line.startswith(f"Redis at 127.0.0.1:{tls_server.port} has a certificate that {words.split('|')[0]}")
-    assert words.split("|")[1] in line
+    assert line.startswith(f"Redis at 127.0.0.1:{tls_server.port} has a certificate that {words}")
+    assert f"): {remedy}" in line
     assert "TLS_CA" not in line
 
 
@@ -175,15 +173,15 @@ def test_a_server_that_asks_for_a_client_s_certificate(
     issue: Callable[..., str],
 ) -> None:
     own = f"{PREFIX}REDIS_TLS_CERT and {PREFIX}REDIS_TLS_KEY"
+    settings = replace(tls_settings, redis_password=password)
     with configured(tls_server, tls_auth_clients="yes", tls_protocols=protocol):
-        for _ in range(3):
-            line = said_to(replace(tls_settings, redis_password=password))
-            assert "asks for a client's certificate" in line
-            assert line.endswith(f": set {own}")
-            foreign = issue(trustme.CA(), "gate-1")
-            line = said_to(replace(tls_settings, redis_tls_cert=foreign, redis_tls_key=foreign))
-            assert "refuses this device's certificate (tlsv1 alert unknown ca)" in line
-            assert line.endswith(f": check {own}")
+        line = said_to(settings)
+        assert "asks for a client's certificate (" in line
+        assert line.endswith(f": set {own}")
+        foreign = issue(trustme.CA(), "gate-1")
+        line = said_to(replace(settings, redis_tls_cert=foreign, redis_tls_key=foreign))
+        assert "refuses this device's certificate (tlsv1 alert unknown ca)" in line
+        assert line.endswith(f": check {own}")
         mine = issue(authority, "gate-1")
         with redis_client(replace(tls_settings, redis_tls_cert=mine, redis_tls_key=mine), 0, 1) as redis:
             assert redis.ping()
