@@ -4,11 +4,13 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from threading import get_ident
 from typing import Any
 
 from redis.connection import Connection, SSLConnection
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import InvalidResponse, RedisError, ResponseError
+from redis.exceptions import TimeoutError as SlowAnswerError
 from redis.sentinel import SentinelManagedConnection, SentinelManagedSSLConnection
 
 from common.settings import with_port
@@ -44,11 +46,18 @@ class _CheckedConnection(Connection):
 
     _has_asked = False
     _has_answer = False
+    _user: int | None = None
+    _is_given_up = False
 
     def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         if not self.is_connected:
-            self._has_asked = self._has_answer = False
+            self._has_asked = self._has_answer = self._is_given_up = False
         super().connect_check_health(check_health, retry_socket_connect)
+
+    def disconnect(self, *args: object, **options: object) -> None:
+        if self._user != get_ident():  # who waits for an answer finds a closed connection
+            self._is_given_up = True
+        super().disconnect(*args, **options)
 
     def send_packed_command(self, command: object, check_health: bool = True) -> None:
         if not self.is_connected:
@@ -85,13 +94,16 @@ class _CheckedConnection(Connection):
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
+        self._user = get_ident()
         try:
             with reading():
                 yield
-        except UnreadableReplyError:
-            self.disconnect()
-            raise
         except NoConnectionError as error:
+            if self._is_given_up:
+                raise SlowAnswerError("another thread has given up waiting") from error
+            if isinstance(error, UnreadableReplyError):
+                self.disconnect()
+                raise
             is_answer = error.status_code or isinstance(error.__context__, ResponseError)
             if self._has_answer or is_answer:
                 raise

@@ -51,7 +51,9 @@ def explain(error: BaseException, settings: Settings) -> str:
     """Say in one line, to an operator, what went wrong with Redis and what to do."""
     if isinstance(error, NoPrimaryError):
         reasons = error.reasons.items()
-        return "; ".join(_line(each, f"the sentinel {place}", settings, "REDIS_SENTINEL") for place, each in reasons)
+        return "; ".join(
+            _line(each, f"the Redis sentinel {place}", settings, "REDIS_SENTINEL") for place, each in reasons
+        )
     where = f"Redis at {settings.redis_address}"
     for server in getattr(error, "__notes__", ())[:1]:  # which the Sentinels named
         where = f"Redis at {printable(server)} ({settings.redis_address})"

@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from redis import Redis
 from redis._parsers import _HiredisParser, _RESP2Parser
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as SlowAnswerError
 from redis.utils import HIREDIS_AVAILABLE
 
 from common.redis_client import redis_client
@@ -30,7 +32,7 @@ from simulator.virtual_pi.station import VirtualPi
 from tests.processes import Program, wait_for
 from tests.talkative_server import TalkativeServer
 
-TIMEOUT_S = 0.3
+TIMEOUT_S = 3.0
 PARSERS = [
     _RESP2Parser,
     pytest.param(_HiredisParser, marks=pytest.mark.skipif(not HIREDIS_AVAILABLE, reason="no hiredis")),
@@ -228,11 +230,22 @@ def test_a_server_that_ends_the_connection_at_the_first_request_may_talk_tls(ser
     assert "before its first answer): if it talks TLS, set TRANSIT_PASS_DEMO_REDIS_TLS to yes" in reason(to(server))
 
 
+@pytest.mark.parametrize("parser", PARSERS)
+def test_a_connection_that_another_thread_closes_did_not_answer_in_time(parser: object) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings = Settings("test", redis_port=silent.getsockname()[1])
+        with client(settings, parser) as redis, ThreadPoolExecutor() as threads:
+            waiting = threads.submit(redis.ping)
+            wait_for(lambda: silent.accept()[0].recv(1))
+            redis.connection_pool.disconnect()
+            assert isinstance(waiting.exception(), SlowAnswerError)
+
+
 def test_sentinels_that_are_away(closed_port: int) -> None:
     settings = Settings("test", redis_sentinels=(("127.0.0.1", closed_port), ("::1", closed_port)))
     assert reason(settings) == (
-        f"no connection to the sentinel 127.0.0.1:{closed_port} (Connection refused): check the address and the network"
-        f"; no connection to the sentinel [::1]:{closed_port} (Connection refused): check the address and the network"
+        f"no connection to the Redis sentinel 127.0.0.1:{closed_port} (Connection refused): check the address and the network"
+        f"; no connection to the Redis sentinel [::1]:{closed_port} (Connection refused): check the address and the network"
     )
 
 
@@ -241,7 +254,8 @@ def test_a_primary_that_cannot_be_reached(call: Callable[[Redis], object], close
     with TalkativeServer(sentinel_answer(closed_port)) as sentinel:
         assert reason(through(sentinel), call) == (
             f"no connection to Redis at 127.0.0.1:{closed_port} "
-            f"(transit-pass of the sentinels 127.0.0.1:{sentinel.port}) (Connection refused): check the address and the network"
+            f"(transit-pass of the sentinels 127.0.0.1:{sentinel.port}) "
+            "(Connection refused): check the address and the network"
         )
 
 
@@ -254,7 +268,7 @@ def test_a_primary_that_is_down_or_unknown(server: TalkativeServer) -> None:
 
 def test_a_sentinel_that_is_none() -> None:
     with TalkativeServer(b"-ERR unknown command 'SENTINEL', with args beginning with: 'MASTERS' \r\n") as sentinel:
-        words = f"the sentinel 127.0.0.1:{sentinel.port} is no Sentinel: check TRANSIT_PASS_DEMO_REDIS_SENTINELS"
+        words = f"the Redis sentinel 127.0.0.1:{sentinel.port} is no Sentinel: check TRANSIT_PASS_DEMO_REDIS_SENTINELS"
         assert reason(through(sentinel)) == words
 
 
@@ -296,7 +310,7 @@ def answers(port: int) -> bool:
 def test_a_sentinel_with_a_password(sentinel_with_password: int) -> None:
     settings = Settings("test", redis_sentinels=(("127.0.0.1", sentinel_with_password),), redis_password="other")
     assert reason(settings) == (
-        f"the sentinel 127.0.0.1:{sentinel_with_password} refuses the login: "
+        f"the Redis sentinel 127.0.0.1:{sentinel_with_password} refuses the login: "
         "check TRANSIT_PASS_DEMO_REDIS_SENTINEL_USERNAME and TRANSIT_PASS_DEMO_REDIS_SENTINEL_PASSWORD"
     )
     assert reason(replace(settings, redis_sentinel_password="depot")).startswith(
@@ -310,9 +324,8 @@ def test_every_program_survives_what_is_not_resp(module: str, pi: VirtualPi) -> 
     with TalkativeServer() as server:
         environment = {**pi.environment(), f"{PREFIX}REDIS_PORT": str(server.port)}
         with Program(module, environment=environment) as program:
-            for answer in NOT_RESP.values():
-                server.answer = answer
-                seen = server.connections
+            for answer in ("no number", "50,000 nested arrays", "HTTP"):
+                seen, server.answer = server.connections, NOT_RESP[answer]
                 wait_for(lambda seen=seen: server.connections > seen + 1)  # type: ignore[misc]
             program.wait_for_error("answers what is no reply of Redis")
             assert program.process.poll() is None

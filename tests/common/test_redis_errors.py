@@ -110,7 +110,7 @@ def test_a_replica_behind_sentinels() -> None:
 def test_no_sentinel_knows_a_primary() -> None:
     reasons: dict[str, RedisError] = {"10.0.0.1:26379": NoConnectionError("away\x1b"), "[::1]:1": AuthenticationError()}
     assert explain(NoPrimaryError(reasons), SETTINGS) == (
-        "no connection to the sentinel 10.0.0.1:26379 (away\\x1b): check the address and the network; the sentinel "
+        "no connection to the Redis sentinel 10.0.0.1:26379 (away\\x1b): check the address and the network; the Redis sentinel "
         f"[::1]:1 refuses the login: check {PREFIX}REDIS_SENTINEL_USERNAME and {PREFIX}REDIS_SENTINEL_PASSWORD"
     )
 
