@@ -46,8 +46,8 @@ class _CheckedConnection(Connection):
 
     _has_asked = False
     _has_answer = False
-    _user: int | None = None
-    _is_given_up = False
+    _user: int | None = None  # the thread that asks and waits
+    _is_given_up = False  # another thread has closed it
 
     def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
         if not self.is_connected:
@@ -55,7 +55,7 @@ class _CheckedConnection(Connection):
         super().connect_check_health(check_health, retry_socket_connect)
 
     def disconnect(self, *args: object, **options: object) -> None:
-        if self._user != get_ident():  # who waits for an answer finds a closed connection
+        if self._user != get_ident():
             self._is_given_up = True
         super().disconnect(*args, **options)
 

@@ -110,8 +110,9 @@ def test_a_replica_behind_sentinels() -> None:
 def test_no_sentinel_knows_a_primary() -> None:
     reasons: dict[str, RedisError] = {"10.0.0.1:26379": NoConnectionError("away\x1b"), "[::1]:1": AuthenticationError()}
     assert explain(NoPrimaryError(reasons), SETTINGS) == (
-        "no connection to the Redis sentinel 10.0.0.1:26379 (away\\x1b): check the address and the network; the Redis sentinel "
-        f"[::1]:1 refuses the login: check {PREFIX}REDIS_SENTINEL_USERNAME and {PREFIX}REDIS_SENTINEL_PASSWORD"
+        "no connection to the Redis sentinel 10.0.0.1:26379 (away\\x1b): check the address and the network; "
+        "the Redis sentinel [::1]:1 refuses the login: "
+        f"check {PREFIX}REDIS_SENTINEL_USERNAME and {PREFIX}REDIS_SENTINEL_PASSWORD"
     )
 
 
@@ -195,5 +196,6 @@ def test_a_right_taken_away(own_server: Server) -> None:
 
 
 def test_a_node_of_a_cluster(server_program: Path, tmp_path: Path) -> None:
-    with Server(server_program, tmp_path, "--cluster-enabled", "yes") as server:
+    options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
+    with Server(server_program, tmp_path, *options) as server:
         assert said_of(server).startswith("is a node of a cluster: use a server that is none, or Sentinels")
