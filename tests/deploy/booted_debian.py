@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.processes import REPOSITORY, wait_for
 
 PROGRAM = "/opt/transit-pass/.venv/bin/python"
+BOOT_LIMIT_S = 120.0
 BEHAVIOUR = "/etc/transit-pass/behaviour"
 
 _BOOT = """
@@ -30,6 +31,11 @@ exec unshare --cgroup sh -ec '
     done
     exec chroot . /lib/systemd/systemd --system --log-target=null
 '
+"""
+_STAND_IN = """
+[Service]
+NotifyAccess=all
+WatchdogSec=0
 """
 _NEVER_ONLINE = """
 [Unit]
@@ -61,6 +67,8 @@ class BootedDebian:
         for unit in REPOSITORY.glob("*/*.service"):
             shutil.copy(unit, self.path("/etc/systemd/system"))
         self.path("/etc/systemd/system/never-online.service").write_text(_NEVER_ONLINE)
+        self.path("/etc/systemd/system/entry-gate.service.d").mkdir()
+        self.path("/etc/systemd/system/entry-gate.service.d/stand-in.conf").write_text(_STAND_IN)
         self.path(PROGRAM).parent.mkdir(parents=True)
         self.path(PROGRAM).write_text(f"#!/bin/sh\n. {BEHAVIOUR}\n")
         self.path(PROGRAM).chmod(0o755)
@@ -76,7 +84,7 @@ class BootedDebian:
             ["unshare", *namespaces, "sh", "-ec", _BOOT, "sh", str(folder), self._group], stdin=subprocess.DEVNULL
         )
         try:
-            wait_for(lambda: self.run("systemctl", "is-active", "basic.target").returncode == 0)
+            wait_for(lambda: self.run("systemctl", "is-active", "basic.target").returncode == 0, BOOT_LIMIT_S)
         except TimeoutError:
             self.close()
             raise
