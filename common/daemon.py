@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from common.settings import Settings, SettingsError, help_text, unknown_settings
 
@@ -24,7 +25,8 @@ def run(program: str, description: str, work: Callable[[Settings], None]) -> Non
     Args:
         program: the program's name, from which its device name is made if none is set.
         description: what the program does, for `--help`.
-        work: the program's blocking loop. It imports the hardware's packages itself, so that `--help` works anywhere.
+        work: the program's blocking loop. It imports the packages itself, so that `--help` works anywhere, and a
+            missing one is told in a line.
     """
     argument_parser(program, description).parse_args()
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO)
@@ -35,9 +37,14 @@ def run(program: str, description: str, work: Callable[[Settings], None]) -> Non
     try:
         work(settings)
     except ImportError as error:
-        sys.exit(f"{program}: {error}: it needs a Raspberry Pi and the packages of requirements.txt")
+        exit_without_package(program, error)
     except OSError as error:
         sys.exit(f"{program}: {error}")
+
+
+def exit_without_package(program: str, error: ImportError) -> NoReturn:
+    """End with a line that says what to do: after an upgrade of the system's Python, the environment is empty."""
+    sys.exit(f"{program}: {error}: it needs the packages of requirements.txt: run scripts/install again")
 
 
 def argument_parser(program: str, description: str) -> argparse.ArgumentParser:

@@ -2,17 +2,11 @@
 
 from contextlib import ExitStack, closing
 
-from audio.speaker import Speaker
-from common.card_reader import CardReader
 from common.clock import Clock
 from common.daemon import run
-from common.pass_store import PassStore
 from common.pins import only_user
-from common.rights import TO_SELL
-from common.service_manager import ServiceManager
 from common.settings import Settings
 from sales_terminal.buttons import Buttons
-from sales_terminal.terminal import SalesTerminal
 
 
 def main(settings: Settings) -> None:
@@ -22,7 +16,13 @@ def main(settings: Settings) -> None:
         cleanup.enter_context(only_user())
         buttons = cleanup.enter_context(closing(Buttons(clock)))
 
+        from audio.speaker import Speaker
+        from common.card_reader import CardReader
         from common.mfrc522_driver import Driver
+        from common.pass_store import PassStore
+        from common.rights import TO_SELL
+        from common.service_manager import ServiceManager
+        from sales_terminal.terminal import SalesTerminal
 
         speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock, settings.reader_gain), clock)))

@@ -10,13 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from redis.exceptions import RedisError
-
 from common.clock import Clock
-from common.daemon import argument_parser, settings_or_exit
+from common.daemon import argument_parser, exit_without_package, settings_or_exit
 from common.service_manager import ServiceManager
-from system_monitor.monitor import Monitor, Selection
-from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import COLORED, PLAIN, Renderer
 from system_monitor.terminal import Terminal
 
@@ -26,6 +22,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the options, then show what they ask for."""
     options = _parser().parse_args(arguments)
+    try:
+        from redis.exceptions import RedisError
+
+        from system_monitor.monitor import Monitor, Selection
+        from system_monitor.redis_source import RedisSource
+    except ImportError as error:
+        exit_without_package("system-monitor", error)
     source = RedisSource(settings_or_exit("system-monitor"))
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # an event may have characters that the locale lacks

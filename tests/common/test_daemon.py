@@ -4,6 +4,7 @@ import logging
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,7 @@ from common.settings import PREFIX, SETTINGS, Settings
 from tests.processes import REPOSITORY
 
 Run = Callable[..., int | str | None]
+RUN = "runpy.run_module('{}', run_name='__main__', alter_sys=True)"
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +103,7 @@ def test_version(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (ImportError("No module named 'spidev'"), "No module named 'spidev': it needs a Raspberry Pi and the packages"),
+        (ImportError("No module named 'spidev'"), "No module named 'spidev': it needs the packages"),
         (FileNotFoundError(2, "No such file or directory", "/dev/spidev0.0"), "[Errno 2] No such file or directory: "),
     ],
 )
@@ -113,3 +115,19 @@ def test_missing_hardware_is_reported_in_one_line(run: Run, error: Exception, me
     assert isinstance(said, str)
     assert said.startswith(f"entry-gate: {message}")
     assert said.isprintable()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor"])
+def test_an_environment_without_packages_is_told_in_one_line(program: str) -> None:
+    """As it is after an upgrade of the system's Python."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import runpy, sys; sys.path.insert(0, '.'); {RUN.format(program)}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.endswith(": it needs the packages of requirements.txt: run scripts/install again\n")
+    assert len(done.stderr.splitlines()) == 1

@@ -7,10 +7,12 @@ from pathlib import Path
 from tests.processes import REPOSITORY, wait_for
 
 PROGRAM = "/opt/transit-pass/.venv/bin/python"
+BOOT_LIMIT_S = 120.0
 BEHAVIOUR = "/etc/transit-pass/behaviour"
 
 _BOOT = """
 mount --make-rprivate /
+mount --bind "$1" "$1"
 cd "$1"
 mount -t cgroup2 cgroup2 mnt
 mkdir -p "mnt/$2"
@@ -28,8 +30,13 @@ exec unshare --cgroup sh -ec '
         set -- $device
         mknod -m 666 "dev/$1" c "$2" "$3"
     done
-    exec chroot . /lib/systemd/systemd --system --log-target=null
+    exec chroot . /lib/systemd/systemd
 '
+"""
+_STAND_IN = """
+[Service]
+NotifyAccess=all
+WatchdogSec=0
 """
 _NEVER_ONLINE = """
 [Unit]
@@ -61,6 +68,8 @@ class BootedDebian:
         for unit in REPOSITORY.glob("*/*.service"):
             shutil.copy(unit, self.path("/etc/systemd/system"))
         self.path("/etc/systemd/system/never-online.service").write_text(_NEVER_ONLINE)
+        self.path("/etc/systemd/system/entry-gate.service.d").mkdir()
+        self.path("/etc/systemd/system/entry-gate.service.d/stand-in.conf").write_text(_STAND_IN)
         self.path(PROGRAM).parent.mkdir(parents=True)
         self.path(PROGRAM).write_text(f"#!/bin/sh\n. {BEHAVIOUR}\n")
         self.path(PROGRAM).chmod(0o755)
@@ -76,7 +85,7 @@ class BootedDebian:
             ["unshare", *namespaces, "sh", "-ec", _BOOT, "sh", str(folder), self._group], stdin=subprocess.DEVNULL
         )
         try:
-            wait_for(lambda: self.run("systemctl", "is-active", "basic.target").returncode == 0)
+            wait_for(lambda: self.is_active("basic.target"), BOOT_LIMIT_S)
         except TimeoutError:
             self.close()
             raise
@@ -85,10 +94,10 @@ class BootedDebian:
         """End it."""
         self._process.kill()
         self._process.wait()
-        groups = sorted(Path("/sys/fs/cgroup").glob(f"**/{self._group}/**/"), reverse=True)
-        for group in groups:
-            wait_for(lambda group=group: "populated 0" in (group / "cgroup.events").read_text())  # type: ignore[misc]
-            group.rmdir()
+        for group in Path("/sys/fs/cgroup").glob(f"**/{self._group}"):
+            wait_for(lambda events=group / "cgroup.events": "populated 0" in events.read_text())  # type: ignore[misc]
+            for each in sorted(group.glob("**/"), reverse=True):
+                each.rmdir()
 
     def path(self, inside: str) -> Path:
         return self._folder / inside.lstrip("/")
@@ -96,6 +105,9 @@ class BootedDebian:
     def behave(self, script: str) -> None:
         """Let the programs do this from their next start on."""
         self.path(BEHAVIOUR).write_text(script)
+
+    def is_active(self, unit: str) -> bool:
+        return self.run("systemctl", "is-active", unit).stdout == "active\n"
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
