@@ -25,7 +25,7 @@ from tests.drills.worlds import Scene, World
 from tests.processes import wait_for
 
 SHORTEST_S, LONGEST_S = 0.2, 70.0
-AT_ONCE = 50  # worlds: they wait most of the time
+AT_ONCE = 40  # worlds: they wait most of the time
 CLUSTERS_AT_ONCE = 20
 EVERY_REQUEST = b"EVALSHA"
 BYTES_PER_S = 50.0
