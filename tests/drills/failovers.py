@@ -147,11 +147,21 @@ class Cluster:
 
     def lose_the_primary(self, for_s: float = SHORTEST_OUTAGE_S) -> Server:
         """Kill the primary, with all that it was sending; return the server that replaces it after about so long."""
-        self._set_patience(max(for_s, SHORTEST_OUTAGE_S))
         self._network.refuse()
         self.primary.kill()
+        return self._new_primary(for_s)
+
+    def replace_the_primary(self, for_s: float) -> Server:
+        """Suspend the primary, until another has replaced it after about so long; return that one."""
+        self.primary.suspend()
+        new_primary = self._new_primary(for_s)
+        self.primary.resume()
+        return new_primary
+
+    def _new_primary(self, after_s: float) -> Server:
+        self._set_patience(max(after_s, SHORTEST_OUTAGE_S))
         new_primary = wait_for(
-            lambda: next(filter(_is_primary, self._replicas), None), for_s + IN_PLACE_WITHIN_S, interval_s=0.3
+            lambda: next(filter(_is_primary, self._replicas), None), after_s + IN_PLACE_WITHIN_S, interval_s=0.3
         )
         self._set_patience(PATIENCE_S)
         return new_primary

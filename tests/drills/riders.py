@@ -21,7 +21,7 @@ from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 
 RIDERS = 12
-HURRIED_PAUSE_S, CALM_PAUSE_S = 0.02, 1.0  # at most so long after each rider the next one comes
+HURRIED_PAUSE_S, UNANSWERED_PAUSE_S, CALM_PAUSE_S = 0.02, 0.2, 1.0  # at most so long the next rider waits
 HURRY_S = 0.3  # how long riders hurry before and after something changes
 IN_SERVICE_WITHIN_S = 60.0
 FIRST_UID = 0x10000000
@@ -166,7 +166,7 @@ class Crowd:
             if time.monotonic() - since > IN_SERVICE_WITHIN_S:
                 raise TimeoutError(f"a gate is out of service for {IN_SERVICE_WITHIN_S:g} s")
             with suppress(Empty):
-                self._line_of_any_gate(self._chance).put(self._away.get(timeout=0.02))
+                self._line_of_any_gate(self._chance).put(self._away.get(timeout=0.05))
         return time.monotonic() - since
 
     def _work(self, number: int, chance: Random) -> None:
@@ -174,8 +174,12 @@ class Crowd:
             answer = self._places[number].serve(rider, chance)
             if line := self._next_line(number, rider, answer, chance):
                 line.put(rider)
-            is_calm = self._calm_from < time.monotonic() < self._calm_until
-            time.sleep(chance.uniform(0, CALM_PAUSE_S if is_calm else HURRIED_PAUSE_S))
+            time.sleep(chance.uniform(0, self._longest_pause_s(answer)))
+
+    def _longest_pause_s(self, answer: Answer) -> float:
+        if self._calm_from < time.monotonic() < self._calm_until:
+            return CALM_PAUSE_S
+        return HURRIED_PAUSE_S if answer is not Answer.UNANSWERED else UNANSWERED_PAUSE_S
 
     def _next_line(self, number: int, rider: Rider, answer: Answer, chance: Random) -> "SimpleQueue[Any] | None":
         here, terminal = self._lines[number], self._lines[-1]

@@ -9,7 +9,7 @@ from random import Random
 from common.settings import Settings
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
-from tests.drills.failovers import Cluster
+from tests.drills.failovers import REPLICAS, Cluster
 from tests.drills.gate_process import GateProcess
 from tests.drills.riders import Gate, StoreGate, Terminal
 
@@ -58,6 +58,7 @@ class World:
     processes: Sequence[GateProcess] = ()
     replica: Server = field(init=False)
     cluster: Cluster = field(init=False)
+    replicas: int = field(init=False)
 
 
 def on_a_server(scene: Scene) -> World:
@@ -100,12 +101,12 @@ def with_a_replica(scene: Scene) -> World:
 
 
 def on_a_cluster(scene: Scene) -> World:
-    """A primary, replicas and Sentinels."""
+    """A primary, replicas and Sentinels; one replica must hold each change, or all."""
     cluster = Cluster(scene.program, scene.folder, scene.cleanup)
-    settings = replace(cluster.settings, redis_replicas=1)
+    settings = replace(cluster.settings, redis_replicas=scene.chance.choice([1, REPLICAS]))
     gates = [scene.gate(settings, "first"), scene.gate(settings, "second")]
     world = World(scene.chance, cluster.primary, gates, scene.terminal(settings))
-    world.cluster = cluster
+    world.cluster, world.replicas = cluster, settings.redis_replicas
     return world
 
 
