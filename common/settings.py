@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.text import printable
@@ -31,6 +32,11 @@ class Setting(NamedTuple):
     is_secret: bool
 
 
+def with_port(host: str, port: int) -> str:
+    """Return an address for people to read, as a URL has it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _host(text: str) -> str:
     """Return a name as it is, and an address without the brackets that an IPv6 address may have."""
     return text if re.fullmatch(_NAME, text, re.ASCII) else str(ip_address(re.sub(r"^\[(.+)\]$", r"\1", text)))
@@ -46,6 +52,11 @@ def _certificates(path: str) -> str:
     return path
 
 
+def _key(path: str) -> str:
+    Path(path).read_bytes()
+    return path
+
+
 _PORTS = r"0*([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 # Labels of 1 to 63 characters, 253 in all (RFC 1035, 2.3.4), the last not a number (RFC 3696, 2); containers use "_".
 _NAME = r"(?=.{1,253}$)([\w-]{1,63}\.)*(?!\d+\.?$)[\w-]{1,63}\.?"
@@ -56,6 +67,7 @@ _ADDRESSES = ("host:port,host:port,...", rf"[^\s,/@]+:{_PORTS}(,[^\s,/@]+:{_PORT
 _LABEL = ("a name of letters, digits, dots, dashes and underscores", r"[\w.-]+", str)
 _YES_OR_NO = ("yes or no", "yes|no", "yes".__eq__)
 _CERTIFICATES = ("a file of certificates (PEM) that can be read", r"(?s).+", _certificates)
+_KEY = ("a file of a private key (PEM, no passphrase) that can be read", r"(?s).+", _key)
 _REPLICAS = ("a number of replicas from 0 to 9", r"\d", int)
 _DEVICE = ("a printable name of at most 64 characters", r"(?s).{1,64}", str)
 _OUTPUT = ("an output module of mpg123, such as alsa or pulse", r"[\w,-]+", str)
@@ -82,8 +94,12 @@ class Settings:
     redis_password: str | None = _row("the password", "none", None, is_secret=True)
     redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
     redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
+    redis_tls_cert: str | None = _row("this device's certificate, if Redis asks for one", "none", None, _CERTIFICATES)
+    redis_tls_key: str | None = _row("the file of its private key", "none", None, _KEY, is_secret=True)
     redis_sentinels: Sequence[tuple[str, int]] = _row("Redis Sentinels, in place of the above", "none", (), _ADDRESSES)
     redis_sentinel_master: str = _row("the server's name at the Sentinels", "transit-pass", "transit-pass", _LABEL)
+    redis_sentinel_username: str | None = _row("the user to log in as at the Sentinels", "their default user", None)
+    redis_sentinel_password: str | None = _row("the Sentinels' password", "none", None, is_secret=True)
     redis_replicas: int = _row("how many replicas must hold a sale or an entry before it counts", "0", 0, _REPLICAS)
     lamps_active_low: bool = _row("yes: a lamp is lit while its pin is low", "no", False, _YES_OR_NO)
     audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
@@ -98,9 +114,9 @@ class Settings:
     def redis_address(self) -> str:
         """Where Redis is, for people to read."""
         if self.redis_sentinels:
-            sentinels = ", ".join(_with_port(*sentinel) for sentinel in self.redis_sentinels)
+            sentinels = ", ".join(with_port(*sentinel) for sentinel in self.redis_sentinels)
             return f"{self.redis_sentinel_master} of the sentinels {sentinels}"
-        return _with_port(self.redis_host, self.redis_port)
+        return with_port(self.redis_host, self.redis_port)
 
     @classmethod
     def from_environment(cls, program: str, environment: Mapping[str, str]) -> "Settings":
@@ -113,7 +129,9 @@ class Settings:
         for setting in SETTINGS:
             if value := environment.get(PREFIX + setting.name):
                 values[setting.name.lower()] = _checked(setting, value)
-        return cls(**values)
+        settings = cls(**values)
+        _check_pair(settings.redis_tls_cert, settings.redis_tls_key)
+        return settings
 
 
 SETTINGS = tuple(Setting(each.name.upper(), *each.metadata["row"]) for each in fields(Settings))
@@ -149,10 +167,6 @@ def _nearest_setting(name: str) -> str:
     return next(iter(get_close_matches(name.upper(), known, 1, 0.0 if name.startswith(PREFIX) else 0.8)), "")
 
 
-def _with_port(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _checked(setting: Setting, value: str) -> object:
     if re.fullmatch(setting.pattern, value, re.ASCII) and value.isprintable():
         with suppress(ValueError, OSError):
@@ -160,3 +174,15 @@ def _checked(setting: Setting, value: str) -> object:
     may_hold_a_secret = setting.is_secret or "@" in value or "://" in value  # a URL may have the password in it
     given = "" if may_hold_a_secret else f", not {printable(value, 40)!r}"
     raise SettingsError(f"{PREFIX}{setting.name} takes {setting.takes}{given}")
+
+
+def _check_pair(certificate: str | None, key: str | None) -> None:
+    names = f"{PREFIX}REDIS_TLS_CERT", f"{PREFIX}REDIS_TLS_KEY"
+    if bool(certificate) != bool(key):
+        raise SettingsError("{} needs {}".format(*(names if certificate else reversed(names))))
+    if certificate and key:
+        try:
+            ssl.create_default_context().load_cert_chain(certificate, key, password="")  # "": or a terminal is asked
+        except (ValueError, OSError):
+            words = "{1} is not the key, without passphrase, of the certificate in {0}"
+            raise SettingsError(words.format(*names)) from None

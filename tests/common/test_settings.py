@@ -5,10 +5,13 @@ from typing import ClassVar
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 from common.settings import PREFIX, SETTINGS, Settings, SettingsError, help_text, unknown_settings
 from simulator.virtual_pi.station import VirtualPi
 from tests.processes import Program
+
+KEY = "a file of a private key (PEM, no passphrase) that can be read"
 
 
 def read(**variables: str) -> Settings:
@@ -25,7 +28,10 @@ def test_defaults() -> None:
 
 def test_values(tmp_path: Path) -> None:
     certificates = tmp_path / "ca.pem"
-    trustme.CA().cert_pem.write_to_path(str(certificates))
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(certificates))
+    own = str(tmp_path / "gate.pem")
+    authority.issue_cert("gate-1").private_key_and_cert_chain_pem.write_to_path(own)
     settings = read(
         REDIS_HOST="redis.example",
         REDIS_PORT="6380",
@@ -33,8 +39,12 @@ def test_values(tmp_path: Path) -> None:
         REDIS_PASSWORD="s3cret/ü",
         REDIS_TLS="yes",
         REDIS_TLS_CA=str(certificates),
+        REDIS_TLS_CERT=own,
+        REDIS_TLS_KEY=own,
         REDIS_SENTINELS="a.example:26379,[::1]:26380",
         REDIS_SENTINEL_MASTER="city-1",
+        REDIS_SENTINEL_USERNAME="asking",
+        REDIS_SENTINEL_PASSWORD="d3pot",
         REDIS_REPLICAS="2",
         DEVICE="gate 1",
         AUDIO_OUTPUT="pulse",
@@ -50,8 +60,12 @@ def test_values(tmp_path: Path) -> None:
         redis_password="s3cret/ü",
         redis_tls=True,
         redis_tls_ca=str(certificates),
+        redis_tls_cert=own,
+        redis_tls_key=own,
         redis_sentinels=(("a.example", 26379), ("::1", 26380)),
         redis_sentinel_master="city-1",
+        redis_sentinel_username="asking",
+        redis_sentinel_password="d3pot",
         redis_replicas=2,
         audio_output="pulse",
         audio_device="plughw:CARD=Headphones,DEV=0",
@@ -95,6 +109,12 @@ def test_the_password_is_never_shown() -> None:
     [
         ("REDIS_PASSWORD", "s3cret\n", "REDIS_PASSWORD takes printable text"),
         ("REDIS_PASSWORD", "\x1b[2Js3cret", "REDIS_PASSWORD takes printable text"),
+        ("REDIS_SENTINEL_PASSWORD", "s3cret\n", "REDIS_SENTINEL_PASSWORD takes printable text"),
+        (
+            "REDIS_TLS_KEY",
+            "s3cret",
+            "REDIS_TLS_KEY takes a file of a private key (PEM, no passphrase) that can be read",
+        ),
         ("REDIS_HOST", "rediss://default:s3cret@h.example:1", "REDIS_HOST takes a name or an address, without port"),
         ("REDIS_HOST", "redis://:s3cret", "REDIS_HOST takes a name or an address, without port"),
         ("REDIS_HOST", "default:s3cret@h.example", "REDIS_HOST takes a name or an address, without port"),
@@ -106,6 +126,33 @@ def test_what_may_hold_a_password_is_not_shown_in_the_error(name: str, value: st
     with pytest.raises(SettingsError) as caught:
         read(**{name: value})
     assert str(caught.value) == PREFIX + line
+
+
+def test_a_certificate_and_its_key_belong_together(tmp_path: Path) -> None:
+    one, other = str(tmp_path / "one.pem"), str(tmp_path / "other.pem")
+    trustme.CA().issue_cert("one").private_key_and_cert_chain_pem.write_to_path(one)
+    trustme.CA().issue_cert("other").private_key_and_cert_chain_pem.write_to_path(other)
+    with pytest.raises(SettingsError, match=f"^{PREFIX}REDIS_TLS_CERT needs {PREFIX}REDIS_TLS_KEY$"):
+        read(REDIS_TLS_CERT=one)
+    with pytest.raises(SettingsError, match=f"^{PREFIX}REDIS_TLS_KEY needs {PREFIX}REDIS_TLS_CERT$"):
+        read(REDIS_TLS_KEY=one)
+    key = tmp_path / "key.pem"
+    for content in (Path(other).read_bytes(), b"s3cret", with_passphrase(Path(one).read_bytes())):
+        key.write_bytes(content)
+        with pytest.raises(SettingsError) as caught:
+            read(REDIS_TLS_CERT=one, REDIS_TLS_KEY=str(key))
+        assert str(caught.value) == (
+            f"{PREFIX}REDIS_TLS_KEY is not the key, without passphrase, of the certificate in {PREFIX}REDIS_TLS_CERT"
+        )
+
+
+def with_passphrase(key: bytes) -> bytes:
+    """Return the key encrypted."""
+    return serialization.load_pem_private_key(key, None).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"words"),
+    )
 
 
 BAD_VALUES = [
