@@ -13,7 +13,6 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
 from common import redis_link
-from common.redis_errors import explain
 from common.redis_link import RedisLink, Unavailable
 from common.settings import Settings
 from tests.processes import wait_for
@@ -45,7 +44,7 @@ def test_a_refusal_is_out_of_service_until_the_next_check(settings: Settings) ->
         may_return.set()
         wait_for(lambda: link.problem is None)
         may_return.clear()
-        with pytest.raises(Unavailable, match="unknown command"):
+        with pytest.raises(Unavailable, match="lacks a command"):
             link.call(lambda redis: redis.execute_command("NONSENSE"))
         assert link.problem
         may_return.set()
@@ -91,8 +90,8 @@ def test_a_check_that_fails_while_nobody_calls_is_out_of_service(settings: Setti
     with link_to(settings, check) as link:
         wait_for(lambda: link.problem is None)
         faults.append(ResponseError("READONLY"))
-        wait_for(lambda: link.problem)
-        assert link.problem == explain(faults[0], settings)
+        problem = wait_for(lambda: link.problem)
+        assert problem.startswith(f"Redis at 127.0.0.1:{settings.redis_port} is a replica, which takes no writes")
 
 
 def test_an_answer_that_comes_after_the_time_is_none(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
