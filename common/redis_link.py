@@ -9,7 +9,6 @@ from concurrent.futures import Future
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
-from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.redis_client import redis_client
@@ -75,7 +74,7 @@ class RedisLink:
         try:
             answer: _Answer = job.future.result(PATIENCE_S)
             job.require_time()  # it is over if this program was stopped, and has just been continued
-        except (RedisError, OSError) as error:
+        except Exception as error:  # a reply of a wrong type raises anything
             if not job.future.done():
                 job.future.cancel()
                 self._redis.connection_pool.disconnect()

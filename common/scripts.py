@@ -65,7 +65,7 @@ def run(
             if isinstance(error, Exception):
                 raise error
         if replicas and answers[-1] < replicas:
-            raise ResponseError(f"{answers[-1]} of {replicas} replicas answer")
+            raise ResponseError(f"{answers[-1]} of {replicas} replicas answer: check them and their network")
         return answers[len(unknown)]
 
     try:

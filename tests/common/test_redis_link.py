@@ -51,6 +51,11 @@ def test_a_refusal_is_out_of_service_until_the_next_check(settings: Settings) ->
         wait_for(lambda: link.problem is None)
 
 
+def test_a_reply_of_a_wrong_type_is_no_answer(settings: Settings) -> None:
+    with link_to(settings) as link, pytest.raises(Unavailable, match="reports an error"):
+        link.call(lambda redis: len(redis.ping()))  # type: ignore[arg-type]
+
+
 def test_a_failed_check_keeps_the_link_out_of_service(settings: Settings) -> None:
     faults = [NoPermissionError("missing are XADD")]
 

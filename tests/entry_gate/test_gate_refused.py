@@ -105,11 +105,11 @@ def a_journal_at_its_end(redis: Redis) -> Iterator[None]:
 
 
 TROUBLES: dict[Trouble, str] = {
-    no_memory: "maxmemory",
-    no_disk: "snapshot",
-    a_replica: "replica",
-    too_few_replicas: "replicas",
-    busy: "busy",
+    no_memory: "no memory left",
+    no_disk: "cannot save to its disk",
+    a_replica: "is a replica",
+    too_few_replicas: "min-replicas-to-write",
+    busy: "held up by a script",
     a_right_taken_away: "missing are HINCRBY",
     no_journal: f"{JOURNAL} is no stream",
     a_journal_at_its_end: f"{JOURNAL} has reached the last possible id",
@@ -166,7 +166,7 @@ def test_a_node_of_a_cluster_is_told(
     with Server(server_program, tmp_path, "--cluster-enabled", "yes", "--cluster-config-file", "nodes") as node:
         login = {PREFIX + "REDIS_PORT": str(node.port), PREFIX + "REDIS_USERNAME": "", PREFIX + "REDIS_PASSWORD": ""}
         with Program("entry_gate", environment=environment | login) as gate:
-            gate.wait_for_error("hash to the same slot")
+            gate.wait_for_error("is a node of a cluster")
             assert pi.lit == {RED, YELLOW}
 
 
@@ -189,16 +189,14 @@ def test_too_few_replicas_for_the_settings_are_told(
 def test_a_server_that_loads_its_file_is_told(pi: VirtualPi, server_program: Path, tmp_path: Path) -> None:
     """The gate is in service once the file is loaded."""
     with Server(server_program, tmp_path) as server, server.client() as redis:
-        for number in range(20):
+        for number in range(40):
             redis.set(f"ballast:{number}", "x" * 2000)
         redis.config_set("rdbcompression", "no")
         redis.save()
     slow = ("--key-load-delay", "100000", "--loading-process-events-interval-bytes", "1024")
     server = Server(server_program, tmp_path, *slow)
-    loading = threading.Thread(target=server.start)
-    loading.start()
     with Program("entry_gate", environment={**pi.environment(), PREFIX + "REDIS_PORT": str(server.port)}) as gate:
-        gate.wait_for_error("loading")
-        wait_for_lights(pi, RED, seconds=DEADLINE_S)
-    loading.join()
-    server.stop()
+        gate.wait_for_error("no connection")
+        with server:  # it has started when it has loaded the file
+            gate.wait_for_error("is loading its data")
+            wait_for_lights(pi, RED)
