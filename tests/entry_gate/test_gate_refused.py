@@ -14,7 +14,7 @@ from common.keys import JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server, free_port
 from simulator.virtual_pi.station import VirtualPi
-from tests.processes import DEADLINE_S, Program, wait_for
+from tests.processes import Program, wait_for
 from tests.rider import RED, SERIAL_NUMBER, YELLOW, tap, wait_for_lights
 from tests.systemd import Systemd
 
