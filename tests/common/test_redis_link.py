@@ -127,6 +127,27 @@ def test_a_command_whose_time_is_up_before_it_was_sent_is_not_sent(
     assert sent == []
 
 
+def test_a_command_whose_time_is_up_during_the_check_is_not_sent(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[str] = []
+    may_return = threading.Event()
+    may_return.set()
+    with link_to(settings, lambda _: may_return.wait() and None) as link:
+        wait_for(lambda: link.problem is None)
+        may_return.clear()
+        with pytest.raises(Unavailable, match="unknown command"):
+            link.call(lambda redis: redis.execute_command("NONSENSE"))
+        monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
+        with pytest.raises(Unavailable, match="does not answer in time"):
+            link.call(lambda _: sent.append("late"))
+        monkeypatch.undo()
+        may_return.set()
+        wait_for(lambda: link.problem is None)
+        link.call(Redis.ping)
+    assert sent == []
+
+
 def test_no_server(settings: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

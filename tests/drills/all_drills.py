@@ -24,6 +24,12 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
-    **{name: (drill, 500) for name, drill in OUTAGES.items()},
+    "server-stalled": (OUTAGES["server-stalled"], 500),
+    "bytes-held-back": (OUTAGES["bytes-held-back"], 500),
+    "answers-cut": (OUTAGES["answers-cut"], 500),
+    "gate-killed": (OUTAGES["gate-killed"], 500),
+    "gate-stopped": (OUTAGES["gate-stopped"], 500),
+    "too-few-replicas": (OUTAGES["too-few-replicas"], 20),
+    "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
 }
 """`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
