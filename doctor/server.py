@@ -22,7 +22,7 @@ from common.rights import TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
-from system_monitor.redis_source import subscribe
+from system_monitor.redis_source import subscribed
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
@@ -146,8 +146,8 @@ class RedisDoctor:
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
             try:
                 if role == "monitor":
-                    with self._redis.pubsub() as pubsub:
-                        subscribe(self._redis, pubsub)
+                    with subscribed(self._redis):
+                        pass
                 else:
                     scripts.check(self._redis, TO_USE if role == "gate" else TO_SELL, replicas=0)
                 granted.append(role)

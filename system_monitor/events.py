@@ -10,7 +10,13 @@ LARGEST_NUMBER = 10**12
 LATEST_MS = 253_402_214_400_000  # 9999-12-31: `datetime` ends with this day, in some time zones before UTC's midnight
 
 _ID = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
-_decode = json.JSONDecoder().decode
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON (RFC 8259, 6)")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse).decode  # or it takes NaN and Infinity
 
 
 class EventId(NamedTuple):
@@ -34,19 +40,17 @@ class EventId(NamedTuple):
             raise ValueError("an event id out of range")
         return id_
 
-    @property
-    def time(self) -> str:
-        """The entry's local date and time; the id itself if its time is out of range, as a forged one's can be."""
-        if self.milliseconds >= LATEST_MS:
-            return str(self)
-        return f"{datetime.fromtimestamp(self.milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
-
     def __str__(self) -> str:
         return f"{self.milliseconds}-{self.sequence}"
 
 
 START = EventId(0, 0)
 """The id before the first event."""
+
+
+def date_and_time(milliseconds: int) -> str:
+    """Write a Unix time before `LATEST_MS` as a local date and time."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
 
 
 class MalformedEventError(ValueError):
@@ -58,11 +62,15 @@ class Event(NamedTuple):
 
     The fields that this system adds to those of the original one (`id`, `at`, `device`) may be missing.
     Nothing in the payload is trusted: a field of the wrong type counts as missing.
+
+    Attributes:
+        entry_id: the id of the journal's entry; None for a message.
     """
 
     channel: str
     payload: Mapping[str, Any]
     text: str
+    entry_id: EventId | None = None
 
     @classmethod
     def parse(cls, channel: str, text: str, entry_id: EventId | None = None) -> "Event":
@@ -85,7 +93,7 @@ class Event(NamedTuple):
         if entry_id and "id" not in payload:
             text = f'{text.rstrip()[:-1]}{"," if payload else ""}"id":"{entry_id}"}}'
             payload["id"] = str(entry_id)
-        return cls(channel, payload, text)
+        return cls(channel, payload, text, entry_id)
 
     @property
     def kind(self) -> str:
@@ -95,7 +103,7 @@ class Event(NamedTuple):
     @property
     def card(self) -> str:
         """The card's serial number."""
-        return str(self.payload.get("cardSerialNumber", "?"))
+        return self.text_of("cardSerialNumber")
 
     @property
     def claimed_id(self) -> EventId | None:
@@ -107,8 +115,10 @@ class Event(NamedTuple):
 
     @property
     def at(self) -> int | None:
-        """When it happened, by Redis's clock: Unix time in milliseconds, up to the year 9999."""
+        """When it happened, by Redis's clock: Unix time in ms, up to the year 9999; by the entry's id if need be."""
         value = self.payload.get("at")
+        if type(value) is not int and self.entry_id:
+            value = self.entry_id.milliseconds
         return value if type(value) is int and 0 <= value < LATEST_MS else None
 
     @property
@@ -120,10 +130,29 @@ class Event(NamedTuple):
     @property
     def pass_type(self) -> str:
         """The pass's type, as the payload has it."""
-        sold = self.payload.get("pass")
-        return str(sold.get("passType", "?")) if isinstance(sold, dict) else "?"
+        return _text(self._pass.get("passType"))
+
+    @property
+    def pass_trips(self) -> int | None:
+        """The trips on the pass, which Redis keeps as text."""
+        trips = self._pass.get("tripsRemaining")
+        return int(trips) if isinstance(trips, str | int) and re.fullmatch(r"\d{1,12}", str(trips), re.ASCII) else None
+
+    def text_of(self, field: str) -> str:
+        """Return a field that is a text or a whole number; `?` if it is missing."""
+        return _text(self.payload.get(field))
 
     def number(self, field: str) -> int | None:
         """Return a field that is a whole number of a size that a pass can have."""
         value = self.payload.get(field)
         return value if type(value) is int and abs(value) < LARGEST_NUMBER else None
+
+    @property
+    def _pass(self) -> Mapping[str, Any]:
+        value = self.payload.get("pass")
+        return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    """Return a text or a whole number as text; anything else, which may be nested without end, as `?`."""
+    return str(value) if type(value) in {str, int} else "?"

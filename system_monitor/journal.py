@@ -1,9 +1,11 @@
 """Reading the journal: the stream that keeps every event until it is trimmed."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 from redis import Redis
+from redis.exceptions import InvalidResponse, ResponseError
 
 from common.keys import JOURNAL
 from system_monitor.events import START, Event, EventId, MalformedEventError
@@ -14,58 +16,93 @@ Entry = tuple[EventId, Event | None]
 """An entry's id and its event; None if it holds no valid one."""
 
 
+class Facts(NamedTuple):
+    """What the server knows of the journal (XINFO STREAM).
+
+    Attributes:
+        last_id: the highest id that it has ever had.
+        added: how many entries it has ever had.
+        length: how many it has.
+        oldest, newest: those of now; None if it has none.
+        is_stream: False if the key holds another type.
+    """
+
+    last_id: EventId = START
+    added: int = 0
+    length: int = 0
+    oldest: Entry | None = None
+    newest: Entry | None = None
+    is_stream: bool = True
+
+    @property
+    def newest_id(self) -> EventId:
+        """The newest entry's id, or `START` if there is none."""
+        return self.newest[0] if self.newest else START
+
+
 class Journal:
     """The journal of one Redis; every method raises `RedisError` if Redis cannot be reached or refuses."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, each_batch: Callable[[], None]) -> None:
+        """Create one that calls `each_batch` before each batch of entries: reading all can take long."""
         self._redis: Any = redis
+        self._each_batch = each_batch
 
-    def newest(self) -> EventId:
-        """Return the newest entry's id, or `START` if there is none."""
-        return _only_id(self._redis.xrevrange(JOURNAL, count=1))
-
-    def oldest(self) -> EventId:
-        """Return the oldest entry's id, or `START` if there is none."""
-        return _only_id(self._redis.xrange(JOURNAL, count=1))
+    def facts(self) -> Facts:
+        """Return what the server knows of the journal."""
+        try:
+            with _any_reply():
+                info = self._redis.xinfo_stream(JOURNAL)
+                oldest, newest = (info[name] and _entry(info[name]) for name in ("first-entry", "last-entry"))
+                last_id = EventId.parse(info["last-generated-id"])
+                return Facts(last_id, int(info["entries-added"]), int(info["length"]), oldest, newest)
+        except ResponseError as error:
+            if is_absent(error):
+                return Facts(is_stream=not str(error).startswith("WRONGTYPE"))
+            raise
 
     def holds(self, id_: EventId) -> bool:
         """Return whether the entry is still there."""
-        return bool(self._redis.xrange(JOURNAL, str(id_), str(id_)))
+        return bool(self._range(str(id_), str(id_)))
 
-    def has_been_trimmed(self) -> bool:
-        """Return whether any entry has ever been removed."""
-        if not self._redis.exists(JOURNAL):
-            return False
-        facts = self._redis.xinfo_stream(JOURNAL)
-        return bool(facts["entries-added"] > facts["length"])
-
-    def reaches_back_to(self, id_: EventId) -> bool:
-        """Return whether no entry after this id can have been trimmed: trimming starts at the oldest."""
-        return not self.has_been_trimmed() if id_ == START else START < self.oldest() <= id_
-
-    def since(self, id_: EventId) -> Iterator[Entry]:
-        """Yield the entries from this id on, oldest first."""
-        return self._forwards(str(id_))
-
-    def after(self, id_: EventId) -> Iterator[Entry]:
-        """Yield the entries after this id, oldest first."""
-        return self._forwards(f"({id_}")
+    def since(self, id_: EventId, until: EventId | None = None) -> Iterator[Entry]:
+        """Yield the entries from one id on, up to another or all, oldest first."""
+        start = str(id_)
+        while batch := self._range(start, str(until or "+")):
+            yield from batch
+            start = f"({batch[-1][0]}"
 
     def backwards(self, until: EventId) -> Iterator[Entry]:
         """Yield the entries up to this id, newest first."""
         end = str(until)
-        while batch := self._redis.xrevrange(JOURNAL, end, "-", count=BATCH):
-            yield from map(_entry, batch)
+        while batch := self._range(end, "-", newest_first=True):
+            yield from batch
             end = f"({batch[-1][0]}"
 
-    def _forwards(self, start: str) -> Iterator[Entry]:
-        while batch := self._redis.xrange(JOURNAL, start, "+", count=BATCH):
-            yield from map(_entry, batch)
-            start = f"({batch[-1][0]}"
+    def _range(self, start: str, end: str, newest_first: bool = False) -> list[Entry]:
+        self._each_batch()
+        command = "XREVRANGE" if newest_first else "XRANGE"
+        try:
+            with _any_reply():
+                return list(map(_entry, self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)))
+        except ResponseError as error:
+            if is_absent(error):
+                return []
+            raise
 
 
-def _only_id(entries: list[tuple[str, dict[str, str]]]) -> EventId:
-    return EventId.parse(entries[0][0]) if entries else START
+def is_absent(error: ResponseError) -> bool:
+    """Return whether the server means that there is no journal, or another type of key in its place."""
+    return str(error).startswith(("WRONGTYPE", "no such key"))
+
+
+@contextmanager
+def _any_reply() -> Iterator[None]:
+    """Let a reply that makes no sense be an error of the connection."""
+    try:
+        yield
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+        raise InvalidResponse("the server's answer makes no sense") from error
 
 
 def _entry(raw: tuple[str, dict[str, str]]) -> Entry:

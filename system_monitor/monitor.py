@@ -1,25 +1,32 @@
-"""Following events: live by pub/sub, and from the journal those that were missed."""
+"""Following events: messages tell at once that something happened, the journal tells everything that did."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.clock import Clock
 from common.service_manager import ServiceManager
-from system_monitor.events import START, Event, EventId, MalformedEventError
-from system_monitor.redis_source import RedisSource, Subscription
+from common.text import printable
+from system_monitor.events import Event, EventId, MalformedEventError, date_and_time
+from system_monitor.journal import Facts
+from system_monitor.journal_reader import JournalReader, Place
+from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import count
-from system_monitor.resume_point import ResumePoint
+from system_monitor.saved_place import SavedPlace
+from system_monitor.stopping import Stopping
+from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
 
 PING_INTERVAL_S = 3.0
 PONG_DEADLINE_S = 4.0
+LOOK_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
+MOST_BEHIND_MS = 60_000  # how much later than its `at` an entry may have got its id; it may be any time earlier
 
 
 @dataclass(frozen=True)
@@ -36,7 +43,11 @@ class Selection:
 
 
 class Monitor:
-    """Shows every event once, in order, and says so when it may have missed some."""
+    """Shows every event once, in order, and says so when it may have missed some.
+
+    The journal alone says where the monitor is. The id of a message is a claim: a message whose id the journal has is
+    shown as the journal's entry, and any other, as the original's devices send them, as it comes.
+    """
 
     def __init__(
         self,
@@ -45,6 +56,8 @@ class Monitor:
         terminal: Terminal,
         clock: Clock,
         service_manager: ServiceManager,
+        saved_place: SavedPlace | None = None,
+        stopping: Stopping | None = None,
     ) -> None:
         self._source = source
         self._journal = source.journal
@@ -52,8 +65,10 @@ class Monitor:
         self._terminal = terminal
         self._clock = clock
         self._service_manager = service_manager
-        self._has_shown_history = False
-        self._resume_point = ResumePoint()
+        self._saved_place = saved_place or SavedPlace(None)
+        self._stopping = stopping or Stopping()
+        self._reader = JournalReader(self._journal, terminal.notice)
+        self._has_started = False
 
     def show_history(self) -> None:
         """Show the past events that are selected.
@@ -61,104 +76,139 @@ class Monitor:
         Raises:
             RedisError: Redis cannot be reached, or refuses.
         """
-        newest = self._journal.newest()
-        self._has_shown_history = True
-        self._resume_point = ResumePoint(newest)
+        facts = self._journal.facts()
         if self._selection.since_ms is None:
-            self._show_last(self._selection.last, until=newest)
+            entries = self._journal.backwards(facts.last_id)
+            wanted = (event for _, event in entries if event and self._selection.includes(event))
+            for event in reversed(list(islice(wanted, self._selection.last))):
+                self._terminal.show(event)
         else:
-            self._show_since(EventId(self._selection.since_ms, 0), until=newest)
-        self._terminal.flush()
+            self._show_since(self._selection.since_ms, facts)
+        self._reader.place = Place(facts.newest_id, facts.added)
+        self._has_started = True
+        self.flush()
 
     def follow(self) -> None:
-        """Show the history, then live events; reconnect whenever the connection is lost; never return."""
+        """Show the history, or go on from the saved place; then show live events; reconnect; never return."""
+        self._go_on()
+        told: set[str] = set()
         retry_s = FIRST_RETRY_S
-        is_lost = False
         while True:
             try:
                 with self._source.subscription() as subscription:
-                    if is_lost:
-                        self._terminal.notice("connected again")
-                        is_lost, retry_s = False, FIRST_RETRY_S
+                    self._catch_up(is_again=bool(told))
+                    told, retry_s = set(), FIRST_RETRY_S
                     self._relay(subscription)
             except RedisError as error:
                 problem = self._source.explain(error)
                 self._service_manager.report(problem)
-                if not is_lost:
+                if problem not in told:
                     self._terminal.notice(f"connection lost: {problem}")
-                is_lost = True
+                told.add(problem)
                 self._clock.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
 
-    def _show_last(self, most: int, until: EventId) -> None:
-        entries = self._journal.backwards(until)
-        wanted = (event for _, event in entries if event and self._selection.includes(event))
-        for event in reversed(list(islice(wanted, most))):
-            self._terminal.show(event)
+    def flush(self) -> None:
+        """Write out what was shown, and save the place."""
+        with self._stopping:
+            self._terminal.flush()
+            if self._has_started:
+                self._save(self._reader.place)
 
-    def _show_since(self, start: EventId, until: EventId) -> None:
-        if self._journal.has_been_trimmed() and (oldest := self._journal.oldest()) > start:
-            self._terminal.notice(f"the journal reaches back only to {oldest.time}")
-        for id_, event in self._journal.since(start):
-            if id_ > until:
-                break
-            self._show(event)
+    def _show_since(self, since_ms: int, facts: Facts) -> None:
+        if facts.oldest and facts.added > facts.length:
+            id_, event = facts.oldest
+            at = event.at if event else None
+            if at is None or at > since_ms:
+                self._terminal.notice(f"the journal reaches back only to {id_ if at is None else date_and_time(at)}")
+        for _, event in self._journal.since(EventId(max(0, since_ms - MOST_BEHIND_MS), 0), until=facts.last_id):
+            if event and (event.at is None or event.at >= since_ms):
+                self._show(event)
+
+    def _go_on(self) -> None:
+        try:
+            place = self._saved_place.read()
+        except (OSError, ValueError) as error:
+            self._terminal.notice(f"cannot go on from where it was: {printable(error)}")
+            return
+        if place:
+            self._reader.place = place
+            self._has_started = True
+
+    def _save(self, place: Place) -> None:
+        try:
+            self._saved_place.write(place)
+        except OSError as error:
+            self._terminal.notice(f"cannot save its place for a restart: {printable(error)}")
+            self._saved_place = SavedPlace(None)
+
+    def _catch_up(self, is_again: bool) -> None:
+        """Show the history, or what the journal has taken since it was read last."""
+        is_start = not self._has_started
+        if is_start:
+            self.show_history()
+        recovered = self._read_on()
+        self.flush()
+        if is_again:
+            self._terminal.notice("connected again")
+        if recovered and not is_start:
+            self._terminal.notice(f"{count(recovered, 'event')} recovered")
 
     def _relay(self, subscription: Subscription) -> None:
         """Show what arrives until the connection fails; an unanswered ping is a failure, too."""
-        self._catch_up()
-        heard_at = self._clock.now()
+        heard_at = looked_at = self._clock.now()
         pinged_at: float | None = None
         while True:
             self._service_manager.report(None)
-            message = subscription.get_message(timeout=0)
-            if message is None:
-                self._terminal.flush()
-                message = subscription.get_message(timeout=LONGEST_WAIT_S)
+            messages = subscription.read(LONGEST_WAIT_S)
             now = self._clock.now()
-            if message is not None:
+            if messages is not None:
                 heard_at, pinged_at = now, None
-                self._receive(message)
+                self._receive(messages)
             elif pinged_at is not None and now - pinged_at >= PONG_DEADLINE_S:
                 raise SlowAnswerError
             elif pinged_at is None and now - heard_at >= PING_INTERVAL_S:
                 pinged_at = now
                 subscription.ping()
+            if now - looked_at >= LOOK_INTERVAL_S:
+                looked_at = now
+                self._read_on()
+            self.flush()
 
-    def _receive(self, message: dict[str, Any]) -> None:
-        if message["type"] == "pmessage":
-            self._show_live(message["channel"], message["data"])
-        elif message["type"] == "psubscribe":  # redis-py has reconnected by itself
-            self._catch_up()
-
-    def _show_live(self, channel: str, text: str) -> None:
-        try:
-            event = Event.parse(channel, text)
-        except MalformedEventError as error:
-            self._terminal.show_malformed(channel, str(error))
-            return
-        id_ = event.claimed_id
-        if id_ is None or self._resume_point.add_live(id_):
+    def _receive(self, messages: Iterable[Message]) -> None:
+        """Show messages; if the first of those with an id has one that was not shown, then the journal first."""
+        has_read_on = False
+        claimed_in_vain: set[EventId] = set()
+        for kind, channel, text in messages:
+            if kind != "pmessage":
+                continue
+            try:
+                event = Event.parse(channel, text)
+            except MalformedEventError as error:
+                self._terminal.show_malformed(channel, str(error))
+                continue
+            claim = event.claimed_id
+            if claim and claim not in claimed_in_vain:
+                if self._reader.has_shown(claim):
+                    continue
+                if not has_read_on:
+                    self._read_on()
+                    has_read_on = True
+                if self._reader.has_passed(claim):
+                    continue
+                claimed_in_vain.add(claim)
             self._show(event)
+
+    def _read_on(self) -> int:
+        """Show what is new in the journal; return how many entries that were."""
+        entries = 0
+        for id_, event in self._reader.entries():
+            with self._stopping:
+                self._show(event)
+                self._reader.advance(id_)
+            entries += 1
+        return entries
 
     def _show(self, event: Event | None) -> None:
         if event and self._selection.includes(event):
             self._terminal.show(event)
-
-    def _catch_up(self) -> None:
-        """Show the entries of the journal that have not been shown."""
-        is_start = not self._has_shown_history
-        if is_start:
-            self.show_history()
-        start = self._resume_point.find(self._journal)
-        if start is None:
-            self._terminal.notice("the journal does not reach back to the last event shown: some events may be missing")
-            start = START
-        self._resume_point = ResumePoint(start)
-        recovered = 0
-        for id_, event in self._journal.after(start):
-            self._resume_point.advance(id_)
-            self._show(event)
-            recovered += 1
-        if recovered and not is_start:
-            self._terminal.notice(f"{count(recovered, 'event')} recovered")

@@ -1,22 +1,20 @@
 """The monitor's side of Redis: the journal, and a subscription to all channels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
-from redis.client import PubSub
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
-from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.keys import CHANNELS, JOURNAL
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.settings import Settings
-from system_monitor.journal import Journal
+from system_monitor.journal import Journal, is_absent
+from system_monitor.subscription import Subscription, subscription
 
 SOCKET_TIMEOUT_S = 4.0
 NEEDS: Sequence[tuple[str, ...]] = (
-    ("EXISTS", JOURNAL),
     ("XRANGE", JOURNAL, "-", "+", "COUNT", "1"),
     ("XREVRANGE", JOURNAL, "+", "-", "COUNT", "1"),
     ("XINFO", "STREAM", JOURNAL),
@@ -24,35 +22,30 @@ NEEDS: Sequence[tuple[str, ...]] = (
 """The commands that the monitor needs beside its subscription."""
 
 
-class Subscription(Protocol):
-    """What the monitor uses of redis-py's `PubSub`."""
-
-    def get_message(self, *, timeout: float) -> dict[str, Any] | None:
-        """Return the next message, or None if none comes within the time-out, in seconds."""
-
-    def ping(self) -> object:
-        """Ask for a message of the type `pong`."""
-
-
 class RedisSource:
     """Where events come from: one Redis, not connected to yet."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, each_batch: Callable[[], None] = lambda: None) -> None:
+        """Create a source.
+
+        Args:
+            settings: where Redis is.
+            each_batch: called before each batch of entries that is read from the journal.
+        """
         self._settings = settings
         self._redis: Any = redis_client(settings, retries=0, socket_timeout_s=SOCKET_TIMEOUT_S)
-        self.journal = Journal(self._redis)
+        self.journal = Journal(self._redis, each_batch)
 
     @contextmanager
     def subscription(self) -> Iterator[Subscription]:
         """Subscribe to all channels; all connections are closed at the end.
 
         Raises:
-            RedisError: Redis cannot be reached, or refuses.
+            RedisError: Redis cannot be reached, or refuses this or a command that the journal's reading needs.
         """
         try:
-            with self._redis.pubsub() as pubsub:
-                subscribe(self._redis, pubsub)
-                yield pubsub
+            with subscribed(self._redis) as subscription:
+                yield subscription
         finally:
             self._redis.connection_pool.disconnect()
 
@@ -61,31 +54,31 @@ class RedisSource:
         return explain(error, self._settings)
 
 
-def subscribe(redis: Any, pubsub: PubSub) -> None:  # noqa: ANN401  # redis-py's types are too narrow
+@contextmanager
+def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-py's types are too narrow
     """Subscribe to all channels, and try every other command: this user may not run a script that checks rights.
-
-    Args:
-        redis: a client that has logged in as the user.
-        pubsub: the subscription's connection.
 
     Raises:
         NoPermissionError: the user lacks rights; the message names them.
-        RedisError: the server cannot be asked.
+        RedisError: the server cannot be asked, or refuses for another reason.
     """
     refused = [" ".join(command[:2]) for command in NEEDS if not _is_permitted(redis, command)]
     try:
-        pubsub.psubscribe(CHANNELS)
-        if pubsub.get_message(timeout=SOCKET_TIMEOUT_S) is None:
-            raise SlowAnswerError
+        with subscription(redis, SOCKET_TIMEOUT_S) as found:
+            if not refused:
+                yield found
+                return
     except NoPermissionError:
         refused.append(f"PSUBSCRIBE {CHANNELS}")
-    if refused:
-        raise NoPermissionError(f"missing are {', '.join(refused)}")
+    raise NoPermissionError(f"missing are {', '.join(refused)}")
 
 
 def _is_permitted(redis: Any, command: Sequence[str]) -> bool:  # noqa: ANN401
     try:
         redis.execute_command(*command)
-    except ResponseError as error:  # or there is no journal yet
-        return not isinstance(error, NoPermissionError)
+    except NoPermissionError:
+        return False
+    except ResponseError as error:
+        if not is_absent(error):
+            raise
     return True

@@ -1,17 +1,23 @@
 """How events look in a terminal."""
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from common.cards import Card
 from common.text import printable
 from system_monitor.events import Event
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
-_DENIALS = {"no-pass": "it holds no pass", "invalid-pass": "its pass is invalid"}
+_DENIALS = {
+    "no-pass": "it holds no pass",
+    "invalid-pass": "its pass is invalid",
+    "blocked-pass": "its pass is blocked",
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,8 @@ class Style:
     used: str = ""
     left: str = ""
     denied: str = ""
+    reversed: str = ""
+    owed: str = ""
     malformed: str = ""
     end: str = ""
 
@@ -36,6 +44,8 @@ COLORED = Style(
     used="\x1b[34m",
     left="\x1b[33m",
     denied="\x1b[31m",
+    reversed="\x1b[36m",
+    owed="\x1b[31m",
     malformed="\x1b[31m",
     end="\x1b[0m",
 )
@@ -76,20 +86,36 @@ class Renderer:
         its_pass = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
         match event.kind:
             case "pass-issued":
-                return f"{style.issued}{card} was issued a {its_pass}{style.end}"
+                colour, what = style.issued, f"was issued a {its_pass}"
             case "pass-activated":
-                return f"{style.activated}{card} activated its {its_pass}{_time_left(event)}{style.end}"
+                colour, what = style.activated, f"activated its {its_pass}{_time_left(event)}"
             case "pass-used":
-                left = _trips_left(event) or _time_left(event)
-                return f"{style.used}{card} used its {its_pass} for a journey{style.left}{left}{style.end}"
+                left = _trips_left(event.number("remainingTrips")) or _time_left(event)
+                colour, what = style.used, f"used its {its_pass} for a journey{style.left}{left}"
             case "pass-denied":
-                return f"{style.denied}{card} was denied{_reason(event)}{style.end}"
-        return f"{printable(event.channel, 64)}: {printable(event.text)}"
+                colour, what = style.denied, f"was denied{_reason(event)}"
+            case "pass-reversed":
+                left = _trips_left(event.pass_trips)
+                colour, what = style.reversed, f"was given back a trip of its {its_pass}{style.left}{left}"
+            case "pass-owed":
+                tap = printable(event.text_of("tap"), 64)
+                colour, what = style.owed, f"is owed a trip of its {its_pass}, not given back for tap {tap}"
+            case _:
+                return f"{printable(event.channel, 64)}: {printable(event.text)}"
+        return f"{colour}{card} {what}{style.end}"
 
 
 def json_line(event: Event) -> str:
-    """Return the event as it was published, unless that is unsafe to print."""
-    return event.text if event.text.isprintable() else json.dumps(event.payload, separators=(",", ":"))
+    """Return the event as it was published, with what is unsafe to print escaped (RFC 8259, 7)."""
+    text = event.text
+    return text if text.isprintable() else "".join(each if each.isprintable() else json_escaped(each) for each in text)
+
+
+def json_escaped(character: str) -> str:
+    """Return a character as JSON escapes it; white space, which in JSON stands between two tokens, as a blank."""
+    if character in "\t\n\r":
+        return " "
+    return json.dumps(character)[1:-1]
 
 
 def count(number: int, noun: str) -> str:
@@ -104,14 +130,25 @@ def _time(at_s: int, now_minutes: int) -> str:
 
 
 def _reason(event: Event) -> str:
+    if doubt := _doubt(event.card):
+        return f": {doubt}"
     if "reason" not in event.payload:
         return ""
-    reason = str(event.payload["reason"])
-    return f": {_DENIALS.get(reason, printable(reason, 40))}"
+    reason = event.text_of("reason")
+    return f": {_DENIALS.get(reason) or printable(reason, 40)}"
 
 
-def _trips_left(event: Event) -> str:
-    left = event.number("remainingTrips")
+def _doubt(card: str) -> str:
+    """Return why no pass can be sold to what has this serial number; empty if it is a card."""
+    if not re.fullmatch(r"\d{1,12}", card, re.ASCII) or not 2**32 <= int(card) < 2**40:
+        return ""
+    tapped = Card(int(card).to_bytes(5)[:4])
+    if tapped.serial_number != card or tapped.can_hold_pass:
+        return ""
+    return "it is no card: a phone" if tapped.is_random else "its UID is one that many phones and copies share"
+
+
+def _trips_left(left: int | None) -> str:
     return "" if left is None else f", {count(left, 'trip')} left"
 
 

@@ -1,12 +1,27 @@
 """What the monitor writes to: a terminal, a file, a log."""
 
+import codecs
 from collections import Counter
+from contextlib import suppress
 from typing import TextIO
 
 from system_monitor.events import Event
-from system_monitor.rendering import Renderer, count, json_line
+from system_monitor.rendering import Renderer, count, json_escaped, json_line
 
-_KINDS = {"pass-issued": "issued", "pass-activated": "activated", "pass-used": "used", "pass-denied": "denied"}
+_KINDS = {
+    "pass-issued": "issued",
+    "pass-activated": "activated",
+    "pass-used": "used",
+    "pass-denied": "denied",
+    "pass-reversed": "reversed",
+    "pass-owed": "owed",
+}
+JSON_ESCAPES = "json-escapes"
+"""How a stream whose encoding lacks a character writes it (the `errors` of a `TextIOWrapper`): as JSON does."""
+
+
+class OutputError(Exception):
+    """The output takes no more; the cause is an `OSError`, or a `ValueError` if the stream is closed."""
 
 
 class Terminal:
@@ -20,25 +35,71 @@ class Terminal:
         self._shown: Counter[str] = Counter()
 
     def show(self, event: Event) -> None:
-        """Write the event's line."""
+        """Write the event's line.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
         self._shown[_KINDS.get(event.kind, "other")] += 1
-        self._output.write((json_line(event) if self._as_json else self._renderer.line(event)) + "\n")
+        self._write(json_line(event) if self._as_json else self._renderer.line(event))
 
     def show_malformed(self, channel: str, reason: str) -> None:
-        """Write that a message is malformed: to the error output, if the output is JSON."""
+        """Write that a message is malformed: to the error output, if the output is JSON.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
         self._shown["malformed"] += 1
-        (self._errors if self._as_json else self._output).write(self._renderer.malformed(channel, reason) + "\n")
+        line = self._renderer.malformed(channel, reason)
+        if self._as_json:
+            self._print(line)
+        else:
+            self._write(line)
 
     def notice(self, text: str) -> None:
-        """Write a notice, once all events before it are written."""
+        """Write a notice, once all events before it are written.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
         self.flush()
-        print(f"system-monitor: {text}", file=self._errors, flush=True)
+        self._print(f"system-monitor: {text}")
 
     def flush(self) -> None:
-        """Flush the output."""
-        self._output.flush()
+        """Flush the output.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
+        try:
+            self._output.flush()
+        except (OSError, ValueError) as error:
+            raise OutputError from error
 
     def summarize(self) -> None:
-        """Write how many events of each kind were shown."""
+        """Write how many events of each kind were shown.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._shown.items()))
         self.notice(f"{count(self._shown.total(), 'event')} shown{': ' if kinds else ''}{kinds}")
+
+    def _write(self, line: str) -> None:
+        try:
+            self._output.write(line + "\n")
+        except (OSError, ValueError) as error:
+            raise OutputError from error
+
+    def _print(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # there is nowhere to say that this failed
+            print(line, file=self._errors, flush=True)
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(json_escaped, error.object[error.start : error.end])), error.end
+
+
+codecs.register_error(JSON_ESCAPES, _escape)

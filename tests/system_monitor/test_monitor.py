@@ -1,13 +1,17 @@
 """Following: the journal of a real server; time and what the subscription brings are the test's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import pytest
 from redis import Redis
 
 from common.keys import JOURNAL
 from common.settings import Settings
+from system_monitor.events import START
 from system_monitor.journal import BATCH
+from system_monitor.monitor import LONGEST_WAIT_S, LOOK_INTERVAL_S
+from system_monitor.redis_source import RedisSource
 from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, published
 
 
@@ -20,7 +24,24 @@ def message(watch: ScriptedWatch, payload: str) -> Callable[[], None]:
     return lambda: watch.source.arrive("pmessage", payload)
 
 
+def live(watch: ScriptedWatch, redis: Redis, at: float, id_: str = "*") -> None:
+    """Plan an event, with its entry and its message."""
+    watch.clock.at(at, lambda: watch.source.arrive("pmessage", deny(redis, "live", id_=id_)))
+
+
+def add(redis: Redis, entries: int) -> None:
+    """Add entries without messages to the journal."""
+    with redis.pipeline() as pipeline:
+        for number in range(entries):
+            pipeline.xadd(JOURNAL, {"channel": "pass-denied", "payload": DENIAL % number})
+        pipeline.execute()
+
+
 class TestSilence:
+    @pytest.fixture(autouse=True)
+    def _no_pong(self, watch: ScriptedWatch) -> None:
+        watch.source.answers_pings = False
+
     def test_no_answer_to_a_ping_is_a_lost_connection(self, watch: ScriptedWatch, settings: Settings) -> None:
         watch.run(until=8)
         assert watch.trace == [
@@ -81,17 +102,12 @@ class TestBackOff:
 
 
 class TestCatchUp:
-    def test_when_the_client_has_reconnected_by_itself(self, watch: ScriptedWatch, redis: Redis) -> None:
-        watch.clock.at(1, lambda: deny(redis, "missed"))
-        watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
-        watch.run(until=3)
-        assert watch.output == published(redis)
-        assert watch.notices == ["1 event recovered"]
-
     def test_after_a_lost_connection(self, watch: ScriptedWatch, redis: Redis) -> None:
         deny(redis, "before")
+        watch.clock.at(3.5, watch.source.go_away)
         watch.clock.at(4, lambda: deny(redis, "missed"))
         watch.clock.at(5, lambda: deny(redis, "missed, too"))
+        watch.clock.at(6, watch.source.come_back)
         watch.run(until=8)
         assert watch.output == published(redis)
         assert watch.notices[1:] == ["connected again", "2 events recovered"]
@@ -100,80 +116,171 @@ class TestCatchUp:
         self, watch: ScriptedWatch, redis: Redis
     ) -> None:
         watch.source.arrive("pmessage", deny(redis, "1"))
-        watch.clock.at(1, lambda: watch.source.arrive("psubscribe"))
         watch.clock.at(1, message(watch, deny(redis, "2")))
         watch.run(until=2)
         assert watch.output == published(redis)
 
     def test_what_was_shown_live_is_not_recovered(self, watch: ScriptedWatch, redis: Redis) -> None:
         watch.clock.at(1, lambda: watch.source.arrive("pmessage", deny(redis, "live")))
-        watch.clock.at(2, lambda: deny(redis, "missed"))
-        watch.clock.at(3, lambda: watch.source.arrive("psubscribe"))
-        watch.run(until=4)
+        watch.clock.at(2, watch.source.go_away)
+        watch.clock.at(2.1, lambda: deny(redis, "missed"))
+        watch.clock.at(3, watch.source.come_back)
+        watch.run(until=6)
         assert watch.output == published(redis)
-        assert watch.notices == ["1 event recovered"]
+        assert watch.notices[1:] == ["connected again", "1 event recovered"]
+
+    def test_what_comes_without_its_message_is_shown_soon(self, watch: ScriptedWatch, redis: Redis) -> None:
+        watch.clock.at(1, lambda: deny(redis, "unheard"))
+        watch.run(until=1 + LOOK_INTERVAL_S + LONGEST_WAIT_S)
+        assert watch.output == published(redis)
+        assert watch.notices == []
 
     def test_a_catch_up_that_is_interrupted_resumes_there(self, watch: ScriptedWatch, redis: Redis) -> None:
         def miss_many() -> None:
-            with redis.pipeline() as pipeline:
-                for number in range(BATCH + 100):
-                    pipeline.xadd(JOURNAL, {"channel": "pass-denied", "payload": DENIAL % number})
-                pipeline.execute()
+            add(redis, BATCH + 100)
             watch.source.journal.breaks_after = BATCH + 1
 
         watch.clock.at(1, lambda: watch.source.arrive("pmessage", deny(redis, "live")))
         watch.clock.at(2, miss_many)
-        watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
-        watch.run(until=3)
+        watch.run(until=5)
         assert watch.output == published(redis)
-        assert watch.notices[1:] == ["connected again", "99 events recovered"]
+        assert watch.notices[1:] == ["connected again", "100 events recovered"]
 
-    def test_a_trimmed_journal_is_reported(self, watch: ScriptedWatch, redis: Redis) -> None:
-        def miss_and_trim() -> None:
-            for number in range(5):
-                deny(redis, str(number))
-            redis.xtrim(JOURNAL, maxlen=2, approximate=False)
+    def test_the_watchdog_is_fed_meanwhile(self, settings: Settings, redis: Redis) -> None:
+        add(redis, 3 * BATCH)
+        fed: list[None] = []
+        journal = RedisSource(settings, each_batch=lambda: fed.append(None)).journal
+        assert len(list(journal.since(START))) == 3 * BATCH
+        assert len(fed) == 4
 
-        deny(redis, "before")
-        watch.clock.at(1, miss_and_trim)
-        watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
-        watch.run(until=3)
-        assert watch.notices == [
-            "the journal does not reach back to the last event shown: some events may be missing",
-            "2 events recovered",
-        ]
-        assert watch.output[1:] == published(redis)
 
-    def test_a_replaced_journal_is_reported(self, watch: ScriptedWatch, redis: Redis) -> None:
-        deny(redis, "before", id_="5-0")
-        watch.clock.at(1, lambda: redis.delete(JOURNAL))
-        watch.clock.at(1, lambda: deny(redis, "after", id_="9-0"))
-        watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
-        watch.clock.at(3, lambda: watch.source.arrive("pmessage", deny(redis, "live", id_="10-0")))
-        watch.run(until=4)
-        assert "some events may be missing" in watch.notices[0]
-        assert watch.output[1:] == published(redis)
-
-    def test_a_missing_entry_does_not_repeat_the_others(self, watch: ScriptedWatch, redis: Redis) -> None:
-        for number in range(3):
-            deny(redis, str(number))
-        newest, _ = entries(redis)[-1]
-        watch.clock.at(1, lambda: redis.xdel(JOURNAL, newest))  # as when a primary is lost before its replica has it
-        watch.clock.at(2, lambda: watch.source.arrive("psubscribe"))
-        watch.clock.at(3, lambda: watch.source.arrive("pmessage", deny(redis, "3")))
-        watch.run(until=4)
-        assert len(watch.output) == 4
+class TestMessages:
+    """A message's id is a claim."""
 
     @pytest.mark.parametrize(
-        "id_", ["99999999999999-0", "18446744073709551615-18446744073709551615", "99999999999999999999-0"]
+        "id_",
+        [
+            "1-1",
+            "99999999999999-0",
+            "18446744073709551615-18446744073709551615",
+            "18446744073709551616-0",
+            "99999999999999999999-0",
+        ],
     )
     def test_a_forged_id_hides_nothing(self, watch: ScriptedWatch, redis: Redis, id_: str) -> None:
+        deny(redis, "0")
         forged = f'{{"id":"{id_}"}}'
-        watch.source.arrive("pmessage", forged)
-        watch.clock.at(1, lambda: watch.source.arrive("pmessage", deny(redis, "1")))
-        watch.clock.at(2, lambda: deny(redis, "2"))
-        watch.clock.at(3, lambda: watch.source.arrive("psubscribe"))
-        watch.clock.at(4, lambda: watch.source.arrive("pmessage", deny(redis, "3")))
-        watch.run(until=5)
-        assert watch.output == [forged, *published(redis)]
-        assert watch.notices == ["1 event recovered"]
+        for second in (0, 6):
+            watch.clock.at(second, message(watch, forged))
+        live(watch, redis, 2)
+        watch.clock.at(3, lambda: deny(redis, "unheard"))
+        live(watch, redis, 4)
+        watch.run(until=7)
+        zero, *others = published(redis)
+        assert watch.output == [zero, forged, *others, forged]
+        assert watch.notices == []
+
+    def test_the_message_of_an_entry_that_was_there_at_the_start(self, watch: ScriptedWatch, redis: Redis) -> None:
+        add(redis, 2 * BATCH)
+        oldest, *_, newest = published(redis)
+        for text in (newest, oldest):
+            watch.source.arrive("pmessage", text)
+        watch.run(until=2)
+        assert watch.output == published(redis)[-10:]
+
+    def test_many_at_once_are_shown_once(self, watch: ScriptedWatch, redis: Redis) -> None:
+        def arrive() -> None:
+            for text in published(redis):
+                watch.source.arrive("pmessage", text)
+
+        watch.clock.at(1, lambda: add(redis, 3 * BATCH))
+        watch.clock.at(1, arrive)
+        watch.clock.at(5, arrive)
+        watch.run(until=6)
+        assert watch.output == published(redis)
+
+    def test_those_without_an_entry_are_shown_as_they_come(self, watch: ScriptedWatch) -> None:
+        texts = [DENIAL % "original", DENIAL % "original", '{"id":7}', '{"id":"1795537359037-0"}']
+        for text in texts:
+            watch.source.arrive("pmessage", text)
+        watch.run(until=1)
+        assert watch.output == texts
+
+
+GONE_BACK = "the journal was deleted or has gone back: events may be missing"
+WRONG_TYPE = f"{JOURNAL} is no journal but another type of key: delete it; events may be missing"
+
+
+class TestAnotherJournal:
+    """What happens to the journal is told once, and followed from there."""
+
+    @pytest.fixture(autouse=True)
+    def _five_entries(self, watch: ScriptedWatch, redis: Redis) -> None:
+        """Three as old as 1970, and two; they are shown at the start."""
+        for id_ in ("1-0", "5-0", "9-0", "*", "*"):
+            deny(redis, "before", id_=id_)
+
+    def shown_after(
+        self, watch: ScriptedWatch, redis: Redis, action: Callable[[], object], ids: Sequence[str]
+    ) -> list[str]:
+        """Return what is shown after a change of the journal, when live events get these ids."""
+        watch.clock.at(1, action)
+        for second, id_ in enumerate(ids, start=2):
+            live(watch, redis, second, id_)
+        watch.run(until=12)
+        return watch.output[5:]
+
+    @pytest.mark.parametrize("ids", ["***", ("2-0", "3-0", "4-0"), ("2-0", "3-0", "*"), "*" * 9])
+    def test_deleted(self, watch: ScriptedWatch, redis: Redis, ids: Sequence[str]) -> None:
+        assert self.shown_after(watch, redis, lambda: redis.delete(JOURNAL), ids) == published(redis)
+        assert len(watch.notices) == 1
+
+    def test_deleted_for_a_while(self, watch: ScriptedWatch, redis: Redis) -> None:
+        watch.clock.at(1, lambda: redis.delete(JOURNAL))
+        live(watch, redis, 11)
+        watch.run(until=12)
+        assert watch.output[5:] == published(redis)
+        assert watch.notices == [GONE_BACK]
+
+    @pytest.mark.parametrize("ids", ["***", ("10-0", "11-0", "12-0")])
+    def test_without_its_newest_entries(self, watch: ScriptedWatch, redis: Redis, ids: Sequence[str]) -> None:
+        """As a server restored from an older copy, or a promoted replica that lacks them, has it."""
+
+        def restore() -> None:
+            kept = entries(redis)[:3]
+            redis.delete(JOURNAL)
+            for id_, fields in kept:
+                redis.execute_command("XADD", JOURNAL, id_, *chain(*fields.items()))
+
+        assert self.shown_after(watch, redis, restore, ids) == published(redis)[3:]
+        assert watch.notices == [GONE_BACK]
+
+    @pytest.mark.parametrize("missing", [0, 1, 3])
+    def test_trimmed(self, watch: ScriptedWatch, redis: Redis, missing: int) -> None:
+        def trim() -> None:
+            add(redis, missing)
+            redis.xtrim(JOURNAL, maxlen=0, approximate=False)
+
+        assert self.shown_after(watch, redis, trim, "***") == published(redis)
+        lost = f"events are missing that were trimmed or deleted before they were shown: {missing}"
+        assert watch.notices == ([lost] if missing else [])
+
+    def test_without_the_entry_that_was_shown_last(self, watch: ScriptedWatch, redis: Redis) -> None:
+        def delete() -> None:
+            redis.xdel(JOURNAL, entries(redis)[-1][0])
+
+        assert self.shown_after(watch, redis, delete, "***") == published(redis)[4:]
+        assert watch.notices == []
+
+    def test_another_type_of_key(self, watch: ScriptedWatch, redis: Redis) -> None:
+        messages = [DENIAL % "original", '{"id":"1795537359037-0"}']
+        watch.clock.at(1, lambda: redis.delete(JOURNAL))
+        watch.clock.at(1, lambda: redis.set(JOURNAL, "a text"))
+        for text in messages:
+            watch.clock.at(6, message(watch, text))
+        watch.clock.at(11, lambda: redis.delete(JOURNAL))
+        live(watch, redis, 12)
+        watch.run(until=13)
+        assert watch.output[5:] == [*messages, *published(redis)]
+        assert watch.notices == [WRONG_TYPE]
+        assert [what for _, what in watch.trace if what == "subscribe"] == ["subscribe"]

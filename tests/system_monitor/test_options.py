@@ -11,7 +11,8 @@ from redis import Redis
 from common.keys import JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
-from system_monitor.__main__ import main, milliseconds
+from system_monitor.__main__ import main
+from system_monitor.options import milliseconds
 from tests.system_monitor.watching import DENIAL, deny, published
 
 Run = Callable[..., tuple[list[str], list[str]]]

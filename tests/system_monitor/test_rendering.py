@@ -101,7 +101,7 @@ def test_any_time_can_be_written(at: object) -> None:
     ("text", "line"),
     [
         ('{"cardSerialNumber":"ü", "at":1}', '{"cardSerialNumber":"ü", "at":1}'),
-        ('{\n"cardSerialNumber":"\x7f"}', '{"cardSerialNumber":"\\u007f"}'),
+        ('{\n"cardSerialNumber":"\x7f"}', '{ "cardSerialNumber":"\\u007f"}'),
         ('{"cardSerialNumber":"\u2028"}', '{"cardSerialNumber":"\\u2028"}'),
     ],
 )

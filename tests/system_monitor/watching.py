@@ -2,7 +2,6 @@
 
 import io
 import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +16,9 @@ from common.settings import Settings
 from system_monitor.events import EventId
 from system_monitor.journal import Entry, Journal
 from system_monitor.monitor import Monitor, Selection
-from system_monitor.redis_source import RedisSource, Subscription
+from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import PLAIN, Renderer
+from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingServiceManager
@@ -57,8 +57,8 @@ class BreakingJournal(Journal):
 
     breaks_after: int | None = None
 
-    def after(self, id_: EventId) -> Iterator[Entry]:
-        for number, entry in enumerate(super().after(id_)):
+    def since(self, id_: EventId, until: EventId | None = None) -> Iterator[Entry]:
+        for number, entry in enumerate(super().since(id_, until)):
             if number == self.breaks_after:
                 self.breaks_after = None
                 raise NoConnectionError
@@ -70,42 +70,56 @@ class ScriptedSource(RedisSource):
 
     def __init__(self, settings: Settings, clock: FakeClock) -> None:
         super().__init__(settings)
-        self.journal: BreakingJournal = BreakingJournal(self._redis)
+        self.journal: BreakingJournal = BreakingJournal(self._redis, lambda: None)
         self.clock = clock
         self.is_away = False
+        self.answers_pings = True
         self.trace: list[tuple[float, str]] = []
-        self._arrived: deque[dict[str, Any]] = deque()
+        self._arrived: list[Message] = []
 
     @contextmanager
     def subscription(self) -> Iterator[Subscription]:
         self.note("subscribe")
         self._connect()
-        yield self
+        yield ScriptedSubscription(self)
 
-    def get_message(self, *, timeout: float) -> dict[str, Any] | None:
+    def read(self, timeout_s: float) -> list[Message] | None:
         if not self._arrived:
-            self.clock.sleep(timeout)
+            self.clock.sleep(timeout_s)
         self._connect()
-        return self._arrived.popleft() if self._arrived else None
+        arrived, self._arrived = self._arrived, []
+        return arrived or None
 
     def _connect(self) -> None:
         if self.is_away:
             raise NoConnectionError("away")
 
-    def ping(self) -> None:
-        self.note("ping")
-
     def note(self, what: str) -> None:
         self.trace.append((round(self.clock.now(), 3), what))
 
-    def arrive(self, type_: str, data: str = "", channel: str = "pass-denied") -> None:
-        self._arrived.append({"type": type_, "channel": channel, "data": data})
+    def arrive(self, kind: str, text: str = "", channel: str = "pass-denied") -> None:
+        self._arrived.append(Message(kind, channel, text))
 
     def go_away(self) -> None:
         self.is_away = True
 
     def come_back(self) -> None:
         self.is_away = False
+
+
+class ScriptedSubscription(Subscription):
+    """What the source has planned."""
+
+    def __init__(self, source: ScriptedSource) -> None:
+        self._source = source
+
+    def read(self, timeout_s: float) -> list[Message] | None:
+        return self._source.read(timeout_s)
+
+    def ping(self) -> None:
+        self._source.note("ping")
+        if self._source.answers_pings:
+            self._source.arrive("pong")
 
 
 class _TracedErrors(io.StringIO):
