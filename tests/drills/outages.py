@@ -25,7 +25,7 @@ from tests.drills.worlds import Scene, World
 from tests.processes import wait_for
 
 SHORTEST_S, LONGEST_S = 0.2, 70.0
-LATEST_START_S = 60.0
+LATEST_END_S = 50.0  # of the outages that begin at the same moment, if they are not longer
 AT_ONCE = 20  # worlds: they wait most of the time
 EVERY_REQUEST = b"EVALSHA"
 BYTES_PER_S = 50.0
@@ -166,7 +166,7 @@ class Round:
         outage_s = math.exp(chance.uniform(math.log(SHORTEST_S), math.log(LONGEST_S)))
         if self.is_first:
             time.sleep(
-                chance.uniform(0, max(0.0, LATEST_START_S - outage_s))
+                chance.uniform(0, max(0.0, LATEST_END_S - outage_s))
             )  # so that they do not all do the same at once
         what = f"seed {self.seed}, {self.fault.__name__}, {outage_s:.3f} s"
         try:
