@@ -12,7 +12,7 @@ from system_monitor.events import Event, EventId, MalformedEventError
 from tests.any_text import ANY_TEXT
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT,
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | ANY_TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(ANY_TEXT, inner, max_size=3),
     max_leaves=5,
 )
@@ -30,7 +30,9 @@ def test_any_object_can_be_read(channel: str, payload: dict[str, Any]) -> None:
     assert event.number("remainingTrips") is None or abs(payload["remainingTrips"]) < 10**12
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", '"x"', "{", "1" * 5000, "[" * 100_000])
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", '"x"', "{", "1" * 5000, "[" * 100_000, '{"at":NaN}', '{"at":-Infinity}']
+)
 def test_only_an_object_is_an_event(text: str) -> None:
     with pytest.raises(MalformedEventError):
         Event.parse("pass-denied", text)

@@ -1,9 +1,11 @@
 """Following a real server over a real subscription."""
 
+import io
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from redis import Redis
@@ -12,8 +14,15 @@ from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
-from system_monitor.monitor import Selection
-from tests.system_monitor.watching import Watch, published
+from simulator.server import Server
+from system_monitor.monitor import LONGEST_RETRY_S, Monitor, Selection
+from system_monitor.redis_source import RedisSource
+from system_monitor.rendering import PLAIN, Renderer
+from system_monitor.terminal import Terminal
+from tests.fake_clock import FakeClock
+from tests.in_process import RecordingServiceManager
+from tests.system_monitor.pieces import Pieces
+from tests.system_monitor.watching import Ended, Watch, published
 
 CARD = "43405556992"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -116,6 +125,54 @@ def test_missing_rights_are_named(settings: Settings, redis: Redis) -> None:
     finally:
         redis.acl_deluser("watcher")
     assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in notice
+
+
+class Naps(FakeClock):
+    """A clock that records the sleeps, and ends the program after a while."""
+
+    def __init__(self, until: float) -> None:
+        super().__init__()
+        self.sleeps: list[float] = []
+        self.at(until, self._end)
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        super().sleep(seconds)
+
+    def _end(self) -> None:
+        raise Ended
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("options", "command", "reason"),
+    [
+        (["--replica-serve-stale-data", "no"], ["REPLICAOF", "127.0.0.1", "1"], "Link with MASTER is down"),
+        (["--cluster-enabled", "yes"], ["PING"], "Hash slot not served"),
+    ],
+)
+def test_a_server_that_cannot_be_read_is_told_once(
+    server_program: Path, tmp_path: Path, options: list[str], command: list[str], reason: str
+) -> None:
+    clock, errors = Naps(until=60), io.StringIO()
+    terminal = Terminal(Renderer(PLAIN), True, io.StringIO(), errors)
+    with Server(server_program, tmp_path, *options) as server, server.client() as redis:
+        redis.execute_command(*command)
+        source = RedisSource(Settings("test", redis_port=server.port))
+        monitor = Monitor(source, Selection(), terminal, clock, RecordingServiceManager(clock))
+        with pytest.raises(Ended):
+            monitor.follow()
+    assert [reason in notice for notice in errors.getvalue().splitlines()] == [True]
+    assert clock.sleeps[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_RETRY_S]
+
+
+def test_a_burst_in_pieces(settings: Settings, redis: Redis) -> None:
+    with Pieces(settings.redis_port) as proxy, Watch(replace(settings, redis_port=proxy.port), redis) as watch:
+        texts = [f'{{"cardSerialNumber":"{number}"}}' for number in range(300)]
+        for text in texts:
+            redis.publish("pass-denied", text)
+        assert watch.wait_for_output(len(texts)) == texts
+        assert watch.notices == []
 
 
 def test_a_wrong_password_is_reported(settings: Settings, redis: Redis) -> None:

@@ -1,6 +1,7 @@
 """What the options show of a journal, with the program run in this process."""
 
 import argparse
+import json
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -12,9 +13,10 @@ from common.keys import JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
 from system_monitor.__main__ import main
-from system_monitor.options import milliseconds
+from system_monitor.options import milliseconds, serial_number
 from tests.system_monitor.watching import DENIAL, deny, published
 
+EXPECTED_CARD = "expected a serial number such as 43405556992, or a UID such as 0A:1B:2C:3D"
 Run = Callable[..., tuple[list[str], list[str]]]
 
 
@@ -73,6 +75,22 @@ def test_since_before_the_journal_begins(run: Run, redis: Redis) -> None:
     output, errors = run("--json", "--since", "2020-01-01")
     assert output == published(redis)
     assert errors == ["system-monitor: the journal reaches back only to 2023-11-14 22:13:20"]
+
+
+def test_since_goes_by_the_time_that_is_printed(run: Run, redis: Redis) -> None:
+    """The journal's ids run ahead of Redis's clock after that was set back."""
+    hour_ms, now_ms = 3_600_000, int(time.time() * 1000)
+    ages_ms = [3 * hour_ms, 2 * hour_ms + 1000, 2 * hour_ms - 1000, 0]
+    for number, age_ms in enumerate(ages_ms):
+        payload = json.dumps({"cardSerialNumber": "7", "at": now_ms - age_ms})
+        redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": payload}, id=f"{now_ms + 9 * hour_ms}-{number + 1}")
+    assert run("--json", "--since", "2h") == (published(redis)[2:], [])
+
+
+def test_since_takes_an_id_from_just_before_its_time(run: Run, redis: Redis) -> None:
+    payload = json.dumps({"cardSerialNumber": "7", "at": 1_700_000_000_000})
+    redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": payload}, id="1699999999990-0")
+    assert run("--json", "--since", "2023-11-14T22:13:20+00:00") == (published(redis), [])
 
 
 @pytest.mark.parametrize("id_", ["253402300800000-0", "18446744073709551615-0"])
@@ -141,6 +159,8 @@ def test_colors(
     [
         (["--since", "soon"], "argument --since: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
         (["--since", "99999999d"], "argument --since: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
+        (["--card", "0A:1B:2C"], f"argument --card: {EXPECTED_CARD}"),
+        (["--card", "seven"], f"argument --card: {EXPECTED_CARD}"),
         (["-n", "-3"], "argument -n: expected a number of events"),
         (["-n", "x"], "argument -n: expected a number of events"),
     ],
@@ -158,6 +178,29 @@ def test_without_redis(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         run()
     reason = "no connection to Redis at 127.0.0.1:1 (Connection refused): check the address and the network"
     assert exit_.value.code == f"system-monitor: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("43405556992", "43405556992"),
+        ("0043405556992", "43405556992"),
+        ("0A:1B:2C:3D", "43405556992"),
+        ("0a-1b-2c-3d", "43405556992"),
+        ("0a1b2c3d", "43405556992"),
+        ("0a 1b 2c 3d", "43405556992"),
+        ("04:A1:B2:C3:D4:E5:F6", str(0x04A1B2C3D4E5F6)),
+        ("04:A1:B2:C3:D4:E5:F6:07:08:09", str(0x04A1B2C3D4E5F6070809)),
+    ],
+)
+def test_a_card_by_its_number_or_its_uid(text: str, number: str) -> None:
+    assert serial_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "x", "0A:1B:2C:3", "0A:1B:2C:3D:4E", "0A::1B:2C:3D", "٣", "-7", "9" * 26])
+def test_what_is_no_card(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected a serial number"):
+        serial_number(text)
 
 
 @pytest.mark.usefixtures("in_utc")

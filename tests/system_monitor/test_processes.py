@@ -1,10 +1,16 @@
 """What only a process shows: signals, a closed pipe, a server that dies."""
 
+import json
 import os
+import random
 import signal
 import subprocess
 import sys
+import threading
+import time
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import pytest
 from redis import Redis
@@ -19,6 +25,18 @@ pytestmark = pytest.mark.process
 
 def environment(server: Server) -> dict[str, str]:
     return {f"{PREFIX}REDIS_PORT": str(server.port)}
+
+
+def run(server: Server, *options: str, stdout: IO[bytes]) -> "subprocess.CompletedProcess[bytes]":
+    return subprocess.run(
+        [sys.executable, "-m", "system_monitor", *options],
+        cwd=REPOSITORY,
+        env=os.environ | environment(server) | {"PYTHONUNBUFFERED": ""},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=30,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
@@ -36,16 +54,79 @@ def test_a_closed_pipe_ends_it_quietly(server: Server, redis: Redis) -> None:
     reading_end, writing_end = os.pipe()
     os.close(reading_end)
     with os.fdopen(writing_end, "wb") as pipe:
-        done = subprocess.run(
-            [sys.executable, "-m", "system_monitor", "--no-follow"],
-            cwd=REPOSITORY,
-            env=os.environ | environment(server) | {"PYTHONUNBUFFERED": ""},
-            stdout=pipe,
-            stderr=subprocess.PIPE,
-            timeout=30,
-            check=False,
-        )
+        done = run(server, "--no-follow", stdout=pipe)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("options", [["--no-follow"], []])
+def test_a_full_disk_ends_it_with_one_line(server: Server, redis: Redis, options: list[str]) -> None:
+    deny(redis, "7")
+    with Path("/dev/full").open("wb") as full:
+        done = run(server, *options, stdout=full)
+    assert (done.returncode, done.stderr) == (
+        1,
+        b"system-monitor: the output takes no more: [Errno 28] No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "errors"),
+    [
+        (">&-", 1, b"system-monitor: the standard output is closed\n"),
+        (">&- 2>&-", 1, b""),
+        ("2>&-", 0, b""),
+        ("2>/dev/full", 0, b""),
+    ],
+)
+def test_a_closed_output(server: Server, redis: Redis, redirection: str, status: int, errors: bytes) -> None:
+    deny(redis, "7")
+    command = f"exec {sys.executable} -m system_monitor --no-follow {redirection}"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=REPOSITORY, env=os.environ | environment(server), capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (status, errors)
+
+
+def test_json_for_a_locale_that_lacks_characters_is_json(server: Server, redis: Redis) -> None:
+    cards = ["Ж", "\U0001f3ab", "é"]
+    for card in cards:
+        deny(redis, card)
+    variables = environment(server) | {"PYTHONIOENCODING": "ascii"}
+    with Program("system_monitor", "--no-follow", "--json", environment=variables) as program:
+        assert program.end() == 0
+    assert [json.loads(line)["cardSerialNumber"] for line in program.output] == cards
+
+
+def test_restarts_under_load_leave_no_gap_and_no_double(server: Server, redis: Redis, tmp_path: Path) -> None:
+    is_over = threading.Event()
+    variables = environment(server) | {"STATE_DIRECTORY": str(tmp_path)}
+    shown: list[str] = []
+
+    def ride() -> None:
+        with server.client() as gate:
+            while not is_over.is_set():
+                for _ in range(20):
+                    gate.publish("pass-denied", deny(gate, "7"))
+                time.sleep(0.005)
+
+    riders = threading.Thread(target=ride)
+    riders.start()
+    chance = random.Random(1)
+    try:
+        for _ in range(6):
+            with Program("system_monitor", "--json", environment=variables) as program:
+                wait_for(partial(len, program.output))
+                time.sleep(chance.uniform(0, 0.3))
+                assert program.stop(chance.choice([signal.SIGTERM, signal.SIGINT])) == 0
+            shown += program.output
+    finally:
+        is_over.set()
+        riders.join()
+    with Program("system_monitor", "--json", environment=variables) as program:
+        wait_for(lambda: program.output[-1:] == published(redis)[-1:])
+        program.stop()
+    shown += program.output
+    assert shown == published(redis)[-len(shown) :]
 
 
 def test_it_escapes_what_the_locale_lacks(server: Server, redis: Redis) -> None:

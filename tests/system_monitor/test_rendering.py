@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.cards import Card
 from system_monitor.events import Event
 from system_monitor.rendering import COLORED, PLAIN, Renderer, Style, json_line
 
@@ -69,6 +70,29 @@ LINES = [
         "<2>2023-11-14 17:30:00<0>  gate-1                <31>card 7 was denied: its pass is invalid<0>",
     ),
     (
+        event("pass-denied", reason="blocked-pass"),
+        "17:30:00  gate-1                card 7 was denied: its pass is blocked",
+        "<2>17:30:00<0>  gate-1                <31>card 7 was denied: its pass is blocked<0>",
+    ),
+    (
+        event("pass-reversed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
+        "17:30:00  gate-1                card 7 was given back a trip of its ten trip pass, 2 trips left",
+        "<2>17:30:00<0>  gate-1                "
+        "<36>card 7 was given back a trip of its ten trip pass<33>, 2 trips left<0>",
+    ),
+    (
+        event("pass-reversed:SINGLE_USE", **{"pass": {"passType": "SINGLE_USE"}}),
+        "17:30:00  gate-1                card 7 was given back a trip of its single trip pass",
+        "<2>17:30:00<0>  gate-1                <36>card 7 was given back a trip of its single trip pass<33><0>",
+    ),
+    (
+        event("pass-owed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
+        "17:30:00  gate-1                "
+        "card 7 is owed a trip of its ten trip pass, not given back for tap 9f86d081884c7d65-3",
+        "<2>17:30:00<0>  gate-1                "
+        "<31>card 7 is owed a trip of its ten trip pass, not given back for tap 9f86d081884c7d65-3<0>",
+    ),
+    (
         event("pass-denied", device=None, at=None),
         "17:30:00  -                     card 7 was denied",
         "<2>17:30:00<0>  -                     <31>card 7 was denied<0>",
@@ -85,6 +109,27 @@ LINES = [
 def test_lines(event: Event, plain: str, colored: str) -> None:
     assert renderer(PLAIN).line(event) == plain
     assert renderer(COLORED).line(event) == colored.replace("<", "\x1b[").replace(">", "m")
+
+
+@pytest.mark.parametrize(
+    ("uid", "doubt"),
+    [
+        ("08000000", "it is no card: a phone"),
+        ("08a1b2c3", "it is no card: a phone"),
+        ("01020304", "its UID is one that many phones and copies share"),
+        ("0a1b2c3d", "it holds no pass"),
+        ("04a1b2c3d4e5f6", "it holds no pass"),
+        ("08000000000000", "it holds no pass"),
+    ],
+)
+def test_a_denial_tells_what_is_no_card(uid: str, doubt: str) -> None:
+    card = Card(bytes.fromhex(uid)).serial_number
+    line = renderer().line(event("pass-denied", cardSerialNumber=card, reason="no-pass"))
+    assert line.endswith(f"card {card} was denied: {doubt}")
+
+
+def test_a_number_with_a_wrong_check_byte_is_no_phones() -> None:
+    assert renderer().line(event("pass-denied", cardSerialNumber="34359738377")).endswith("was denied")
 
 
 def test_malformed_messages() -> None:

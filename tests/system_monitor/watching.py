@@ -18,6 +18,7 @@ from system_monitor.journal import Entry, Journal
 from system_monitor.monitor import Monitor, Selection
 from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import PLAIN, Renderer
+from system_monitor.saved_place import SavedPlace
 from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
@@ -136,13 +137,13 @@ class _TracedErrors(io.StringIO):
 class ScriptedWatch:
     """A monitor on a scripted source; `run` takes no time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, saved_place: SavedPlace | None = None) -> None:
         self.clock = FakeClock()
         self.source = ScriptedSource(settings, self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
         terminal = Terminal(Renderer(PLAIN), True, self._output, self._errors)
         self.service_manager = RecordingServiceManager(self.clock)
-        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager)
+        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager, saved_place)
 
     def run(self, until: float) -> None:
         """Follow until this time on the clock."""

@@ -1,0 +1,126 @@
+"""Reading a subscription: pieces of messages, and what is none, over a pair of sockets."""
+
+import random
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from redis.exceptions import ConnectionError as NoConnectionError
+from redis.exceptions import InvalidResponse, NoPermissionError, RedisError
+from redis.exceptions import TimeoutError as SlowAnswerError
+
+from system_monitor.subscription import Message, Subscription
+
+CONFIRMED = b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n"
+PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
+
+
+def pmessage(channel: bytes, text: bytes) -> bytes:
+    start = b"*4\r\n$8\r\npmessage\r\n$6\r\npass-*\r\n"
+    return start + b"$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(channel), channel, len(text), text)
+
+
+class Line:
+    """A subscription, and the server's end of its connection."""
+
+    def __init__(self) -> None:
+        self.server, self._sock = socket.socketpair()
+        self.subscription = Subscription(self)
+
+    def send_command(self, *words: str) -> None:
+        self._sock.sendall(" ".join(words).encode())
+
+    def close(self) -> None:
+        self.server.close()
+        self._sock.close()
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    line = Line()
+    yield line
+    line.close()
+
+
+def test_a_message_in_two_pieces_is_not_silence(line: Line) -> None:
+    whole = pmessage(b"pass-denied", b'{"cardSerialNumber":"7"}')
+    for cut in range(1, len(whole)):
+        line.server.sendall(PONG + whole[:cut])
+        assert line.subscription.read(0) == [Message("pong", "pong", "")]
+        assert line.subscription.read(0) is None
+        line.server.sendall(whole[cut:] + PONG)
+        assert line.subscription.read(0) == [
+            Message("pmessage", "pass-denied", '{"cardSerialNumber":"7"}'),
+            Message("pong", "pong", ""),
+        ]
+
+
+def test_any_pieces_make_the_same_messages(line: Line) -> None:
+    chance = random.Random(1)
+    sent = [(f"pass-{number}\r\n", "\r\n$3\r\n" * chance.randrange(30)) for number in range(300)]
+    stream = b"".join(pmessage(channel.encode(), text.encode()) for channel, text in sent)
+    received = []
+    while stream:
+        cut = chance.randrange(1, 400)
+        line.server.sendall(stream[:cut])
+        stream = stream[cut:]
+        received += line.subscription.read(0) or []
+    assert received == [Message("pmessage", channel, text) for channel, text in sent]
+
+
+def test_it_waits_for_bytes(line: Line) -> None:
+    timer = threading.Timer(0.05, line.server.sendall, [PONG])
+    timer.start()
+    assert line.subscription.read(30) == [Message("pong", "pong", "")]
+    timer.join()
+
+
+def test_what_comes_with_the_confirmation_is_kept(line: Line) -> None:
+    line.server.sendall(CONFIRMED + pmessage(b"pass-denied", b"{}"))
+    line.subscription.start(1)
+    assert line.server.recv(99) == b"PSUBSCRIBE pass-*"
+    assert line.subscription.read(0) == [Message("psubscribe", "pass-*", "1"), Message("pmessage", "pass-denied", "{}")]
+
+
+def test_what_is_not_utf_8_is_replaced(line: Line) -> None:
+    line.server.sendall(pmessage(b"pass-\xff", b"\xc3"))
+    assert line.subscription.read(0) == [Message("pmessage", "pass-\ufffd", "\ufffd")]
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        (b"-NOPERM this user has no permissions\r\n", NoPermissionError),
+        (b"-ERR out of order\r\n", RedisError),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", InvalidResponse),
+        (b"*4\r\n" * 50_000, InvalidResponse),
+        (b"*999999999\r\n", InvalidResponse),
+        (b"*0\r\n", InvalidResponse),
+        (b"*-1\r\n", InvalidResponse),
+        (b"*3\r\n:abc\r\n", InvalidResponse),
+        (b"*3\r\n$-1\r\n", InvalidResponse),
+        (b"*3\r\n$999999999\r\n", InvalidResponse),
+        (b"*3\r\n$" + b"9" * 100_000 + b"\r\n", InvalidResponse),
+        (b"*3\r\n$\xd9\xa3\r\n", InvalidResponse),
+        (b"x" * 70_000, InvalidResponse),
+    ],
+)
+def test_what_is_no_message_is_an_error(line: Line, sent: bytes, error: type[Exception]) -> None:
+    writer = threading.Thread(target=line.server.sendall, args=(sent,), daemon=True)
+    writer.start()
+    with pytest.raises(error):
+        list(iter(lambda: line.subscription.read(1), None))
+
+
+def test_an_end_is_an_error_after_what_came_before_it(line: Line) -> None:
+    line.server.sendall(PONG)
+    line.server.close()
+    assert line.subscription.read(0) == [Message("pong", "pong", "")]
+    with pytest.raises(NoConnectionError):
+        line.subscription.read(0)
+
+
+def test_no_confirmation_is_an_error(line: Line) -> None:
+    with pytest.raises(SlowAnswerError):
+        line.subscription.start(0)
