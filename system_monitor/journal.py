@@ -51,7 +51,7 @@ class Journal:
     def facts(self) -> Facts:
         """Return what the server knows of the journal."""
         try:
-            with _any_reply():
+            with sensible_reply():
                 info = self._redis.xinfo_stream(JOURNAL)
                 oldest, newest = (info[name] and _entry(info[name]) for name in ("first-entry", "last-entry"))
                 last_id = EventId.parse(info["last-generated-id"])
@@ -83,7 +83,7 @@ class Journal:
         self._each_batch()
         command = "XREVRANGE" if newest_first else "XRANGE"
         try:
-            with _any_reply():
+            with sensible_reply():
                 return list(map(_entry, self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)))
         except ResponseError as error:
             if is_absent(error):
@@ -97,8 +97,8 @@ def is_absent(error: ResponseError) -> bool:
 
 
 @contextmanager
-def _any_reply() -> Iterator[None]:
-    """Let a reply that makes no sense be an error of the connection."""
+def sensible_reply() -> Iterator[None]:
+    """Let a reply that is no RESP, or not what was asked for, be an error of Redis: redis-py raises what it meets."""
     try:
         yield
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:

@@ -12,6 +12,7 @@ from redis.exceptions import InvalidResponse, NoPermissionError, ResponseError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.keys import CHANNELS
+from system_monitor.journal import sensible_reply
 
 READ_SIZE = 65_536
 LONGEST_LINE = 65_536
@@ -100,7 +101,8 @@ def subscription(redis: Any, timeout_s: float) -> Iterator[Subscription]:  # noq
     Raises:
         RedisError: as `Subscription.start`.
     """
-    connection = redis.connection_pool.get_connection()
+    with sensible_reply():
+        connection = redis.connection_pool.get_connection()
     try:
         subscribed = Subscription(connection)
         subscribed.start(timeout_s)

@@ -2,8 +2,10 @@
 
 import io
 import re
+import socketserver
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -164,6 +166,47 @@ def test_a_server_that_cannot_be_read_is_told_once(
             monitor.follow()
     assert [reason in notice for notice in errors.getvalue().splitlines()] == [True]
     assert clock.sleeps[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_RETRY_S]
+
+
+class Answering(socketserver.BaseRequestHandler):
+    """Answers everything with the same bytes."""
+
+    reply = b""
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            while self.request.recv(65536):
+                self.request.sendall(self.reply)
+
+
+@contextmanager
+def answering(reply: bytes) -> Iterator[int]:
+    """Yield the port of a server that answers everything with this."""
+    handler = type("Handler", (Answering,), {"reply": reply})
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [b":abc\r\n", b"$x\r\n", b"*1\r\n" * 50_000 + b":1\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b":5\r\n", b"-\r\n"],
+    ids=lambda reply: reply[:8],
+)
+@pytest.mark.parametrize("password", [None, "secret"])
+def test_a_server_that_is_no_redis_is_told_once(reply: bytes, password: str | None) -> None:
+    clock, errors = Naps(until=60), io.StringIO()
+    terminal = Terminal(Renderer(PLAIN), True, io.StringIO(), errors)
+    with answering(reply) as port:
+        source = RedisSource(Settings("test", redis_port=port, redis_password=password))
+        monitor = Monitor(source, Selection(), terminal, clock, RecordingServiceManager(clock))
+        with pytest.raises(Ended):
+            monitor.follow()
+    assert len(errors.getvalue().splitlines()) == 1
+    assert errors.getvalue().startswith("system-monitor: connection lost: ")
 
 
 def test_a_burst_in_pieces(settings: Settings, redis: Redis) -> None:

@@ -129,6 +129,24 @@ def test_restarts_under_load_leave_no_gap_and_no_double(server: Server, redis: R
     assert shown == published(redis)[-len(shown) :]
 
 
+def test_a_kill_loses_nothing(server: Server, redis: Redis, tmp_path: Path) -> None:
+    """What was printed just before may be printed again."""
+    variables = environment(server) | {"STATE_DIRECTORY": str(tmp_path)}
+    shown: list[str] = []
+    for _ in range(4):
+        with Program("system_monitor", "--json", environment=variables) as program:
+            wait_for(lambda: redis.pubsub_numpat() == 1)
+            for number in range(50):
+                redis.publish("pass-denied", deny(redis, str(number)))
+            program.process.kill()
+            program.end()
+        shown += program.output
+        wait_for(lambda: redis.pubsub_numpat() == 0)
+    with Program("system_monitor", "--json", environment=variables) as program:
+        wait_for(lambda: program.output[-1:] == published(redis)[-1:])
+    assert list(dict.fromkeys(line for line in [*shown, *program.output] if line.endswith("}"))) == published(redis)
+
+
 def test_it_escapes_what_the_locale_lacks(server: Server, redis: Redis) -> None:
     deny(redis, "Ж")
     variables = environment(server) | {"PYTHONIOENCODING": "latin-1:strict"}
