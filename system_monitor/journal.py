@@ -1,13 +1,13 @@
 """Reading the journal: the stream that keeps every event until it is trimmed."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from redis import Redis
-from redis.exceptions import InvalidResponse, ResponseError
+from redis.exceptions import ResponseError
 
 from common.keys import JOURNAL
+from common.redis_connection import reading
 from system_monitor.events import START, Event, EventId, MalformedEventError
 
 BATCH = 1000
@@ -51,7 +51,7 @@ class Journal:
     def facts(self) -> Facts:
         """Return what the server knows of the journal."""
         try:
-            with sensible_reply():
+            with reading():
                 info = self._redis.xinfo_stream(JOURNAL)
                 oldest, newest = (info[name] and _entry(info[name]) for name in ("first-entry", "last-entry"))
                 last_id = EventId.parse(info["last-generated-id"])
@@ -83,7 +83,7 @@ class Journal:
         self._each_batch()
         command = "XREVRANGE" if newest_first else "XRANGE"
         try:
-            with sensible_reply():
+            with reading():
                 return list(map(_entry, self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)))
         except ResponseError as error:
             if is_absent(error):
@@ -94,15 +94,6 @@ class Journal:
 def is_absent(error: ResponseError) -> bool:
     """Return whether the server means that there is no journal, or another type of key in its place."""
     return str(error).startswith(("WRONGTYPE", "no such key"))
-
-
-@contextmanager
-def sensible_reply() -> Iterator[None]:
-    """Let a reply that is no RESP, or not what was asked for, be an error of Redis: redis-py raises what it meets."""
-    try:
-        yield
-    except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
-        raise InvalidResponse("the server's answer makes no sense") from error
 
 
 def _entry(raw: tuple[str, dict[str, str]]) -> Entry:

@@ -8,9 +8,10 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from common.keys import CHANNELS, JOURNAL
 from common.redis_client import redis_client
+from common.redis_connection import reading
 from common.redis_errors import explain
 from common.settings import Settings
-from system_monitor.journal import Journal, is_absent, sensible_reply
+from system_monitor.journal import Journal, is_absent
 from system_monitor.subscription import Subscription, subscription
 
 SOCKET_TIMEOUT_S = 4.0
@@ -75,7 +76,7 @@ def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-p
 
 def _is_permitted(redis: Any, command: Sequence[str]) -> bool:  # noqa: ANN401
     try:
-        with sensible_reply():
+        with reading():
             redis.execute_command(*command)
     except NoPermissionError:
         return False

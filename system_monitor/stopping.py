@@ -2,12 +2,13 @@
 
 import signal
 from types import FrameType
+from typing import NoReturn
 
 
 class Stopping:
     """Raises `KeyboardInterrupt` on SIGINT and SIGTERM: at once, or at the end of a `with` block of this.
 
-    A second signal does not wait: the output may be stuck.
+    A second signal does not wait, and a third kills: the output may be stuck.
     """
 
     def __init__(self) -> None:
@@ -25,10 +26,16 @@ class Stopping:
     def __exit__(self, *_: object) -> None:
         self._is_held = False
         if self._is_due:
-            raise KeyboardInterrupt
+            self._end()
 
     def _stop(self, _signal: int, _frame: FrameType | None) -> None:
         if self._is_held and not self._is_due:
             self._is_due = True
         else:
-            raise KeyboardInterrupt
+            self._end()
+
+    def _end(self) -> NoReturn:
+        self._is_due = False
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_DFL)
+        raise KeyboardInterrupt

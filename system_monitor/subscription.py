@@ -8,11 +8,11 @@ from ssl import SSLWantReadError
 from typing import Any, NamedTuple
 
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import InvalidResponse, NoPermissionError, ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.keys import CHANNELS
-from system_monitor.journal import sensible_reply
+from common.redis_connection import UnreadableReplyError
 
 READ_SIZE = 65_536
 LONGEST_LINE = 65_536
@@ -101,8 +101,7 @@ def subscription(redis: Any, timeout_s: float) -> Iterator[Subscription]:  # noq
     Raises:
         RedisError: as `Subscription.start`.
     """
-    with sensible_reply():
-        connection = redis.connection_pool.get_connection()
+    connection = redis.connection_pool.get_connection()
     try:
         subscribed = Subscription(connection)
         subscribed.start(timeout_s)
@@ -119,7 +118,7 @@ def _message(data: bytearray, position: int) -> tuple[Message, int] | None:
         return None
     count, position = line
     if not 1 <= count <= MOST_PARTS:
-        raise InvalidResponse("what the subscription brings is no message")
+        raise UnreadableReplyError("not a message of a subscription")
     parts = []
     for _ in range(count):
         is_string = data[position : position + 1] != b":"
@@ -143,7 +142,7 @@ def _line(data: bytearray, position: int, kind: bytes) -> tuple[int, int] | None
     end = data.find(b"\r\n", position, position + LONGEST_LINE)
     if end < 0:
         if len(data) - position >= LONGEST_LINE:
-            raise InvalidResponse("what the subscription brings is no message")
+            raise UnreadableReplyError("not a message of a subscription")
         return None
     digits = data[position + 1 : end]
     if data[position : position + 1] == kind and digits.isdigit() and len(digits) < 10:
@@ -153,4 +152,4 @@ def _line(data: bytearray, position: int, kind: bytes) -> tuple[int, int] | None
     if data[position : position + 1] == b"-":
         reason = digits.decode(errors="replace")
         raise (NoPermissionError if reason.startswith("NOPERM") else ResponseError)(reason)
-    raise InvalidResponse("what the subscription brings is no message")
+    raise UnreadableReplyError("not a message of a subscription")

@@ -149,8 +149,12 @@ class Naps(FakeClock):
 @pytest.mark.parametrize(
     ("options", "command", "reason"),
     [
-        (["--replica-serve-stale-data", "no"], ["REPLICAOF", "127.0.0.1", "1"], "Link with MASTER is down"),
-        (["--cluster-enabled", "yes"], ["PING"], "Hash slot not served"),
+        (
+            ["--replica-serve-stale-data", "no"],
+            ["REPLICAOF", "127.0.0.1", "1"],
+            "is a replica that has lost its primary",
+        ),
+        (["--cluster-enabled", "yes"], ["PING"], "is a node of a cluster"),
     ],
 )
 def test_a_server_that_cannot_be_read_is_told_once(

@@ -284,3 +284,18 @@ class TestAnotherJournal:
         assert watch.output[5:] == [*messages, *published(redis)]
         assert watch.notices == [WRONG_TYPE]
         assert [what for _, what in watch.trace if what == "subscribe"] == ["subscribe"]
+
+
+def test_ids_that_are_not_remembered_any_more_are_looked_up(
+    watch: ScriptedWatch, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("system_monitor.journal_reader.REMEMBERED_IDS", 10)
+
+    def repeat() -> None:
+        for text in published(redis):
+            watch.source.arrive("pmessage", text)
+
+    watch.clock.at(1, lambda: add(redis, 100))
+    watch.clock.at(5, repeat)
+    watch.run(until=6)
+    assert watch.output == published(redis)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 from redis.exceptions import ConnectionError as NoConnectionError
-from redis.exceptions import InvalidResponse, NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
+from common.redis_connection import UnreadableReplyError
 from system_monitor.subscription import Message, Subscription
 
 CONFIRMED = b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n"
@@ -93,17 +94,17 @@ def test_what_is_not_utf_8_is_replaced(line: Line) -> None:
     [
         (b"-NOPERM this user has no permissions\r\n", NoPermissionError),
         (b"-ERR out of order\r\n", RedisError),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", InvalidResponse),
-        (b"*4\r\n" * 50_000, InvalidResponse),
-        (b"*999999999\r\n", InvalidResponse),
-        (b"*0\r\n", InvalidResponse),
-        (b"*-1\r\n", InvalidResponse),
-        (b"*3\r\n:abc\r\n", InvalidResponse),
-        (b"*3\r\n$-1\r\n", InvalidResponse),
-        (b"*3\r\n$999999999\r\n", InvalidResponse),
-        (b"*3\r\n$" + b"9" * 100_000 + b"\r\n", InvalidResponse),
-        (b"*3\r\n$\xd9\xa3\r\n", InvalidResponse),
-        (b"x" * 70_000, InvalidResponse),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", UnreadableReplyError),
+        (b"*4\r\n" * 50_000, UnreadableReplyError),
+        (b"*999999999\r\n", UnreadableReplyError),
+        (b"*0\r\n", UnreadableReplyError),
+        (b"*-1\r\n", UnreadableReplyError),
+        (b"*3\r\n:abc\r\n", UnreadableReplyError),
+        (b"*3\r\n$-1\r\n", UnreadableReplyError),
+        (b"*3\r\n$999999999\r\n", UnreadableReplyError),
+        (b"*3\r\n$" + b"9" * 100_000 + b"\r\n", UnreadableReplyError),
+        (b"*3\r\n$\xd9\xa3\r\n", UnreadableReplyError),
+        (b"x" * 70_000, UnreadableReplyError),
     ],
 )
 def test_what_is_no_message_is_an_error(line: Line, sent: bytes, error: type[Exception]) -> None:
