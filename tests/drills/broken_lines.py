@@ -39,9 +39,9 @@ def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
         traffic.join()
         with server.client() as redis:
             published = [entry.id for entry in journal.entries(redis)]
-        wait_for(lambda: len(monitor.output) >= rounds, 30)
+        wait_for(lambda: len(monitor.output) >= len(published), 30)
         shown = [json.loads(line)["id"] for line in list(monitor.output)]
-    require(len(published) == rounds, "each use is in the journal once")
+    require(len(published) >= rounds, "each use is in the journal; one without an answer was made again")
     require(noticed_after_s < NOTICED_WITHIN_S, f"a silent network is noticed within {NOTICED_WITHIN_S:g} s")
     lost, doubled = set(published) - set(shown), len(shown) - len(set(shown))
     require(bool(lost or doubled) or shown == published, "events are shown in order")
