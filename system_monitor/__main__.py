@@ -12,7 +12,6 @@ from common.daemon import exit_without_package, settings_or_exit
 from common.service_manager import ServiceManager
 from system_monitor.options import parser
 from system_monitor.rendering import COLORED, PLAIN, Renderer
-from system_monitor.saved_place import SavedPlace
 from system_monitor.stopping import Stopping
 from system_monitor.terminal import JSON_ESCAPES, OutputError, Terminal
 
@@ -25,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         from system_monitor.monitor import Monitor, Selection
         from system_monitor.redis_source import RedisSource
+        from system_monitor.saved_place import SavedPlace
     except ImportError as error:
         exit_without_package("system-monitor", error)
     settings = settings_or_exit("system-monitor")

@@ -29,8 +29,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interrupts() -> None:
-    """Let programs be ended by SIGINT also where the tests run in the background: a shell has that ignored there."""
+    """Let signals end programs also where the tests run in the background: a shell, or nohup, has some ignored there."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    for each in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(each, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

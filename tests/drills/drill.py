@@ -87,8 +87,12 @@ def until_answered(call: Callable[[], _Answer]) -> tuple[_Answer, float]:
 
 
 def entries(redis: Redis) -> Counter[str]:
-    """Count the entries by card, as the journal has them: the trips that were taken and not given back."""
-    return _cards(redis, "pass-used:") - _cards(redis, "pass-reversed:")
+    """Count the entries by card, as the journal has them: the trips that were taken and not given back.
+
+    All uses of a two hour pass count as one: none takes anything, so one that had no answer is not given back.
+    """
+    trips = _cards(redis, "pass-used:") - _cards(redis, "pass-reversed:")
+    return Counter({**trips, **dict.fromkeys(_cards(redis, "pass-used:TWO_HOUR"), 1)})
 
 
 def sales(redis: Redis) -> Counter[str]:
