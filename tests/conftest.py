@@ -29,7 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _interrupts() -> None:
-    """Let signals end programs also where the tests run in the background: a shell, or nohup, has some ignored there."""
+    """Let signals end programs also where the tests run in the background: shells and nohup have some ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for each in (signal.SIGHUP, signal.SIGQUIT):
         signal.signal(each, signal.SIG_DFL)
