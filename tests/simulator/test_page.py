@@ -192,6 +192,7 @@ def test_two_gates_race_for_the_last_trip(page: Page) -> None:
     buy(page, "1", "single")
     page.locator("#add-gate").click()
     expect_lamp(page, "red", "gate2")
+    expect_lamp(page, "yellow", "gate2", lit=False)  # now it is in service
     page.locator("#race").click()
     for words in ("used its single trip pass", "was denied"):
         expect(page.locator("#monitor-lines li", has_text=words)).to_have_count(1, timeout=SOON_MS)
