@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import count, repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,12 +28,8 @@ class Request(NamedTuple):
 
 
 def numbers() -> Iterator[tuple[str, int]]:
-    """Begin a session; yield its random id with the numbers 1, 2, 3 and so on."""
-    session = secrets.token_hex(8)
-    number = 0
-    while True:
-        number += 1
-        yield session, number
+    """Begin a session: return its random id with the numbers 1, 2, 3 and so on."""
+    return zip(repeat(secrets.token_hex(8)), count(1), strict=False)
 
 
 class RequestNote:

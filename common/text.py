@@ -1,4 +1,7 @@
-"""Text from cards, Redis or the network, made safe to print."""
+"""Text on a terminal: what is safe to print, and whether in colour."""
+
+import os
+import sys
 
 
 def printable(text: object, limit: int = 200) -> str:
@@ -13,3 +16,8 @@ def printable(text: object, limit: int = 200) -> str:
         return whole
     shown = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in whole[:limit])
     return shown + "…" if len(whole) > limit else shown
+
+
+def takes_colours() -> bool:
+    """Return whether the standard output is a terminal that shows colours, and whose user wants them (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -12,6 +12,7 @@ from pathlib import Path
 from common.clock import Clock
 from common.daemon import argument_parser, settings_or_exit
 from common.settings import Settings
+from common.text import takes_colours
 from doctor.finding import Finding
 from doctor.hardware import ROOT, hardware_findings
 from doctor.settings_file import SettingsFile, check_settings, read_settings
@@ -36,7 +37,7 @@ def main() -> None:
     settings = settings_or_exit("doctor")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    is_coloured = takes_colours()
     count: Counter[str] = Counter()
     try:
         for finding in examine(options.device, settings, file, options.lights, Clock()):

@@ -1,7 +1,6 @@
 """The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, with you as the rider."""
 
 import argparse
-import os
 import re
 import signal
 import sys
@@ -15,6 +14,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import WordCompleter
 from prompt_toolkit.patch_stdout import patch_stdout
 
+from common.text import takes_colours
 from simulator.commands import CommandLine, UsageError
 from simulator.device import Output, OutputKind
 from simulator.history import ExpectationError, History, without_colors
@@ -79,18 +79,14 @@ def main() -> None:
         signal.signal(name, _end)
     try:
         if options.no_browser or lines is not None:
-            _run(lines, Printer(_is_colored()), None)
+            _run(lines, Printer(takes_colours()), None)
         else:
             with Page(options.port) as page:
-                _run(None, Printer(_is_colored()), page)
+                _run(None, Printer(takes_colours()), page)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ServerError, PageError, OSError) as error:
         sys.exit(f"scripts/demo: {error}")
-
-
-def _is_colored() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _end(*_: object) -> None:
@@ -109,7 +105,7 @@ def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> No
         for listener in listeners:
             listener(output)
 
-    is_colored = _is_colored() or page is not None
+    is_colored = takes_colours() or page is not None
     with (
         tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
         System(Path(folder), is_colored, report) as system,

@@ -10,6 +10,7 @@ from typing import NoReturn
 from common.clock import Clock
 from common.daemon import exit_without_package, settings_or_exit
 from common.service_manager import ServiceManager
+from common.text import takes_colours
 from system_monitor.options import parser
 from system_monitor.rendering import COLORED, PLAIN, Renderer
 from system_monitor.stopping import Stopping
@@ -71,9 +72,7 @@ def _end_without_output(error: OutputError) -> NoReturn:
 
 
 def _is_colored(choice: str) -> bool:
-    if choice == "auto":
-        return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return choice == "always"
+    return takes_colours() if choice == "auto" else choice == "always"
 
 
 if __name__ == "__main__":

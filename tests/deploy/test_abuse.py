@@ -12,11 +12,10 @@ from redis.exceptions import ConnectionError as NoConnectionError
 
 from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from simulator.server import Server
-from tests.deploy.users import USERS, users
+from tests.deploy.users import OPERATOR, USERS, log_in, users
 from tests.docs.documents import document
 from tests.processes import REPOSITORY
 
-OPERATOR = "user operator on >operator ~* &* +@all\n"
 CARD, OTHER_CARD = "43405556992", "1302123111085380"
 ENDLESS = "while true do end"
 EVENT = ("channel", "pass-denied", "payload", "{}")
@@ -111,10 +110,6 @@ def operator(guarded: Server) -> Iterator[Redis]:
         redis.hset(SPENT_PREFIX + CARD, "passType", "SINGLE_USE")
         redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "{}"})
         yield redis
-
-
-def log_in(server: Server, user: str) -> Redis:
-    return server.client(username=user, password=f"change-me-{user}")
 
 
 def kill_scripts(operator: Redis, is_over: threading.Event) -> None:

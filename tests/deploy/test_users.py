@@ -7,18 +7,16 @@ from hashlib import sha1
 from pathlib import Path
 
 import pytest
-from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import TO_SELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS
-from tests.deploy.users import users
+from tests.deploy.users import OPERATOR, log_in, users
 from tests.processes import REPOSITORY
 
 CARD, RECEIPT, SPENT = "43405556992", RECEIPT_PREFIX + "1", SPENT_PREFIX + "43405556992"
-OPERATOR = "user operator on >operator ~* &* +@all\n"
 
 CONNECTION = [("PING",), ("WAIT", "0", "1"), ("SCRIPT", "LOAD", "return 1")]
 SCRIPT = ("EVALSHA", sha1(b"return 1").hexdigest(), "4", CARD, RECEIPT, JOURNAL, SPENT)
@@ -109,10 +107,6 @@ def guarded(server_program: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             redis.set(RECEIPT, f"1 {CARD} granted TEN_TRIP")
             redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "{}"})
         yield server
-
-
-def log_in(server: Server, user: str) -> Redis:
-    return server.client(username=user, password=f"change-me-{user}")
 
 
 @pytest.mark.parametrize(("user", "command"), pairs(MAY), ids=str)

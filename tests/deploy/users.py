@@ -6,14 +6,18 @@ and written; of two keys, each has its own.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from redis import Redis
+
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import ANY_REQUEST, TO_SELL, TO_USE
+from simulator.server import Server
 from system_monitor.redis_source import NEEDS as TO_WATCH
 
 PATTERNS = dict(zip(ANY_REQUEST.keys, ("[0-9]*", f"{RECEIPT_PREFIX}*", JOURNAL, f"{SPENT_PREFIX}*"), strict=True))
 SUBCOMMANDS = {"XINFO", "SCRIPT"}
 CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
+OPERATOR = "user operator on >operator ~* &* +@all\n"
 USERS: Mapping[str, Sequence[tuple[str, ...]]] = {"terminal": TO_SELL, "gate": TO_USE, "monitor": TO_WATCH}
 
 
@@ -47,6 +51,11 @@ def _selectors(commands: Iterable[tuple[str, ...]], read_only: bool = False) -> 
         right = f"{name}|{arguments[0]}" if name in SUBCOMMANDS else name
         selectors.setdefault(patterns, []).append(f"+{right.lower()}")
     return " ".join(f"(-@all {' '.join(dict.fromkeys(rights))} {patterns})" for patterns, rights in selectors.items())
+
+
+def log_in(server: Server, user: str) -> Redis:
+    """Return a client that is one of the users, by the password in the file."""
+    return server.client(username=user, password=f"change-me-{user}")
 
 
 if __name__ == "__main__":
