@@ -99,12 +99,13 @@ class Server:
         return self._process is not None
 
     def client(self, **options: object) -> Redis:
-        """Return a client with short time-outs and no retries."""
+        """Return a client with short time-outs and no retries, unless the options say otherwise."""
         defaults: dict[str, object] = {"decode_responses": True, "protocol": 2, "socket_timeout": 5}
+        defaults["retry"] = Retry(NoBackoff(), 0)
         defaults["driver_info"] = None  # which redis-py would read from its package's files each time
         if self.authority:
             defaults |= {"ssl": True, "ssl_ca_certs": str(self.authority)}
-        return Redis(port=self.port, retry=Retry(NoBackoff(), 0), **(defaults | options))  # type: ignore[arg-type]
+        return Redis(port=self.port, **(defaults | options))  # type: ignore[arg-type]
 
     def start(self) -> None:
         """Start the server and wait until it answers.

@@ -4,6 +4,10 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
+from redis.backoff import ConstantBackoff
+from redis.exceptions import BusyLoadingError
+from redis.retry import Retry
+
 from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
@@ -15,6 +19,8 @@ from tests.processes import REPOSITORY
 DEPLOY = REPOSITORY / "deploy"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 CARDS = 50
+WHILE_LOADING = Retry(ConstantBackoff(0.05), 200, (BusyLoadingError,))
+"""A server that asks for a login answers nobody else, so nobody without one learns that it has loaded its data."""
 
 
 def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
@@ -37,7 +43,7 @@ def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
                     until_answered(partial(admitter.use, str(card)))
             if number % 2:
                 server.kill()
-        with server, server.client(username="operator", password="operator") as redis:
+        with server, server.client(username="operator", password="operator", retry=WHILE_LOADING) as redis:
             expected = (number + 1) * CARDS
             require_balance(redis)
             for count in (sales(redis), entries(redis)):
