@@ -12,7 +12,6 @@ from system_monitor.events import Event, EventId, MalformedEventError
 from system_monitor.rendering import COLORED, PLAIN, Renderer
 from system_monitor.terminal import JSON_ESCAPES, Terminal
 
-CASES = 10_000
 COLOURS = [code for code in vars(COLORED).values() if code]
 KINDS = ["issued", "activated", "used", "denied", "reversed", "owed", "voided", ""]
 FIELDS = ["cardSerialNumber", "pass", "remainingTrips", "remainingTime", "reason", "tap", "id", "at", "device", "x"]
@@ -88,6 +87,7 @@ class Output:
         return self.bytes.getvalue().decode(encoding).split("\n")[:-1]
 
 
+@pytest.mark.parametrize("cases", [500, pytest.param(10_000, marks=pytest.mark.process)])
 @pytest.mark.parametrize(
     ("as_json", "is_colored", "encoding"),
     [
@@ -97,11 +97,11 @@ class Output:
         (True, False, "ascii"),
     ],
 )
-def test_each_message_is_one_harmless_line(as_json: bool, is_colored: bool, encoding: str) -> None:
+def test_each_message_is_one_harmless_line(as_json: bool, is_colored: bool, encoding: str, cases: int) -> None:
     chance = random.Random(f"{as_json} {is_colored} {encoding}")
     output = Output(as_json, is_colored, encoding)
     events: list[Event] = []
-    for case in range(CASES):
+    for case in range(cases):
         name, text = channel(chance), payload(chance)
         try:
             event = Event.parse(name, text, EventId(case, 0) if case % 2 else None)
@@ -114,7 +114,7 @@ def test_each_message_is_one_harmless_line(as_json: bool, is_colored: bool, enco
     plain = [without_colours(line) if is_colored else line for line in lines]
     malformed = output.notices.getvalue().splitlines()
     output.terminal.summarize()
-    assert len(lines) + len(malformed) == CASES
+    assert len(lines) + len(malformed) == cases
     assert all(line.isprintable() for line in [*plain, *malformed])
     assert output.notices.getvalue().splitlines()[-1].isprintable()
     assert len(output.notices.getvalue().splitlines()[-1]) < 200
