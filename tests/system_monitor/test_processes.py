@@ -133,15 +133,18 @@ def test_a_kill_loses_nothing(server: Server, redis: Redis, tmp_path: Path) -> N
     """What was printed just before may be printed again."""
     variables = environment(server) | {"STATE_DIRECTORY": str(tmp_path)}
     shown: list[str] = []
+    deny(redis, "first")
     for _ in range(4):
         with Program("system_monitor", "--json", environment=variables) as program:
             wait_for(lambda: redis.pubsub_numpat() == 1)
+            wait_for((tmp_path / "place").exists)  # what came before the first start is shown in part only
             for number in range(50):
                 redis.publish("pass-denied", deny(redis, str(number)))
             program.process.kill()
             program.end()
         shown += program.output
         wait_for(lambda: redis.pubsub_numpat() == 0)
+    deny(redis, "last")
     with Program("system_monitor", "--json", environment=variables) as program:
         wait_for(lambda: program.output[-1:] == published(redis)[-1:])
     assert list(dict.fromkeys(line for line in [*shown, *program.output] if line.endswith("}"))) == published(redis)
