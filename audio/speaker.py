@@ -1,59 +1,33 @@
-"""Sound: the clips of `audio/`, played by a player process."""
+"""Sound: clips, played by a player process."""
 
 import logging
-import shutil
-import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 from time import monotonic
 
-from common.text import printable
+from audio.player import Player, failure_reason
+from common.settings import Settings
 
-CLIPS = Path(__file__).resolve().parent
-TIME_LIMIT_S = 10.0
+TIME_LIMIT_S = 10.0  # for each clip
 MOMENT_S = 1.0  # a clip that has not started by then would no longer fit what the rider sees
 END_LIMIT_S = 0.25  # for a player to end after SIGTERM; mpg123 takes 15 to 25 ms
 FIRST_RETRY_S = 0.02
 
 _CHECK_INTERVAL_S = 0.1
-_PLAYER = "afplay" if sys.platform == "darwin" else "mpg123"
 
 _logger = logging.getLogger(__name__)
 
 
-def player_command(output: str, device: str | None = None) -> list[str]:
-    """Return the player and its options, to be followed by a file; empty if no player is on PATH.
-
-    Args:
-        output: mpg123's output module.
-        device: the module's device, such as hw:1,0; None for its default.
-    """
-    player = shutil.which(_PLAYER)
-    # Without -o, mpg123 may pick an output module that loops endlessly if there is no sound device.
-    options = ["-q", "-o", output, *(["-a", device] if device else [])] if _PLAYER == "mpg123" else []
-    return [player, *options] if player else []
-
-
-def clip_path(clip: str) -> Path:
-    """Return the file of a clip, given by its name without the ending."""
-    return CLIPS / f"{clip}.mp3"
-
-
-def failure_reason(errors: bytes) -> str:
-    """Return the last line that a player which failed has written to stderr."""
-    return printable((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
-
-
 @dataclass(frozen=True, eq=False)  # the same clip played again is another request
 class _Request:
-    path: Path
+    clips: Sequence[str]
     start_by: float
 
 
 class Speaker:
-    """Plays one clip at a time without blocking its caller; a new clip stops the one that is playing.
+    """Plays a clip, or several in turn, without blocking its caller; a new request stops what is playing.
 
     Many sound cards take one player at a time, and mpg123 holds its card until it has ended. So a thread awaits the
     end of one player before it starts the next, and tries again while the card is taken. The latest request replaces
@@ -62,26 +36,26 @@ class Speaker:
     A problem with the sound is logged once and affects nothing else.
     """
 
-    def __init__(self, output: str, device: str | None = None) -> None:
-        """Find the player, which will use this output module and its device, None for the default one."""
-        self._command = player_command(output, device)
+    def __init__(self, settings: Settings) -> None:
+        """Find the player, and start the thread."""
+        self._player = Player(settings)
         self._changed = threading.Condition()
         self._wanted: _Request | None = None
-        self._player: Popen[bytes] | None = None
+        self._process: Popen[bytes] | None = None
         self._closed = False
         self._warnings: set[str] = set()
-        if not self._command:
-            self._warn(f"there will be no sound: no {_PLAYER} on PATH")
+        self._warn(*self._player.problems())
         self._thread = threading.Thread(target=self._work, name="speaker", daemon=True)
         self._thread.start()
 
-    def play(self, clip: str) -> None:
-        """Request a clip, given by its name without the ending."""
-        path = clip_path(clip)
-        is_there = path.is_file()
-        if not is_there:
-            self._warn(f"there is no clip {path}")
-        self._replace(_Request(path, monotonic() + MOMENT_S) if is_there and self._command else None)
+    @property
+    def is_playing(self) -> bool:
+        """Whether something is playing or about to."""
+        return self._wanted is not None
+
+    def play(self, *clips: str) -> None:
+        """Request clips, given by their names without the ending; one player process plays them in turn."""
+        self._replace(_Request(clips, monotonic() + MOMENT_S) if self._player.program else None)
 
     def stop(self) -> None:
         """Stop what is playing, and drop what has not started."""
@@ -97,8 +71,8 @@ class Speaker:
     def _replace(self, request: _Request | None) -> None:
         with self._changed:
             self._wanted = request
-            if self._player:
-                self._player.terminate()
+            if self._process:
+                self._process.terminate()
             self._changed.notify()
 
     def _work(self) -> None:
@@ -114,10 +88,12 @@ class Speaker:
             return self._wanted
 
     def _play(self, request: _Request) -> None:
-        """Play a clip; if the player fails, try again until the clip's moment has passed."""
+        """Play the clips; if the player fails, try again until their moment has passed."""
+        self._warn(*self._player.problems(*request.clips))
+        command = self._player.command(*request.clips)
         problem, pause_s = None, FIRST_RETRY_S
-        while self._wanted is request and monotonic() < request.start_by:
-            problem = self._run_player(request)
+        while command and self._wanted is request and monotonic() < request.start_by:
+            problem = self._run_player(command, request)
             if not problem:
                 return
             with self._changed:
@@ -126,43 +102,43 @@ class Speaker:
         if problem and self._wanted is request:
             self._warn(problem)
 
-    def _run_player(self, request: _Request) -> str | None:
+    def _run_player(self, command: Sequence[str], request: _Request) -> str | None:
         """Run the player until its end; return why it failed, if it did."""
         try:
-            player = Popen(  # noqa: S603  # a fixed player, a fixed list of clips
-                [*self._command, str(request.path)], stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE
-            )
+            process = Popen(command, stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE)  # noqa: S603  # a fixed player
         except OSError as error:
             return f"the player does not start: {error}"
         with self._changed:
-            self._player = player
+            self._process = process
             if self._wanted is not request:
-                player.terminate()
-        errors = self._wait_for_end(player, request)
+                process.terminate()
+        errors = self._wait_for_end(process, request)
         with self._changed:
-            self._player = None
+            self._process = None
         # A negative status is the signal that ended it.
-        return f"the player failed: {failure_reason(errors)}" if player.returncode > 0 else None
+        return f"the player failed: {failure_reason(errors)}" if process.returncode > 0 else None
 
-    def _wait_for_end(self, player: Popen[bytes], request: _Request) -> bytes:
+    def _wait_for_end(self, process: Popen[bytes], request: _Request) -> bytes:
         """Wait for the player's end, kill it if that is late, and return what it wrote to stderr."""
-        end_by = monotonic() + TIME_LIMIT_S
+        limit_s = TIME_LIMIT_S * len(request.clips)
+        end_by = monotonic() + limit_s
         is_stopped = False
         while True:
             try:
-                return player.communicate(timeout=_CHECK_INTERVAL_S)[1]
+                return process.communicate(timeout=_CHECK_INTERVAL_S)[1]
             except TimeoutExpired as time_is_up:
-                if player.poll() is not None:  # it has ended, but a child of it holds stderr
+                if process.poll() is not None:  # it has ended, but a child of it holds stderr
                     return time_is_up.stderr or b""
             if self._wanted is not request and not is_stopped:
                 is_stopped = True
                 end_by = monotonic() + END_LIMIT_S
             if monotonic() > end_by:
-                player.kill()
+                process.kill()
                 if not is_stopped:
-                    self._warn(f"the player did not finish {request.path.stem} within {TIME_LIMIT_S:g} s")
+                    self._warn(f"the player did not finish {', '.join(request.clips)} within {limit_s:g} s")
 
-    def _warn(self, warning: str) -> None:
-        if warning not in self._warnings:
-            self._warnings.add(warning)
-            _logger.warning("%s", warning)
+    def _warn(self, *warnings: str) -> None:
+        for warning in warnings:
+            if warning not in self._warnings:
+                self._warnings.add(warning)
+                _logger.warning("%s", warning)

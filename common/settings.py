@@ -72,6 +72,8 @@ _REPLICAS = ("a number of replicas from 0 to 9", r"\d", int)
 _DEVICE = ("a printable name of at most 64 characters", r"(?s).{1,64}", str)
 _OUTPUT = ("an output module of mpg123, such as alsa or pulse", r"[\w,-]+", str)
 _AUDIO_DEVICE = ("a device of that module, such as plughw:CARD=Headphones", r"[\w/][\w:=,./+-]*", str)
+_VOLUME = ("a percentage from 1 to 100", r"0*([1-9]\d?|100)", int)
+_FOLDER = ("the path of a folder, from the root", r"/.*", str)
 _GAIN = ("18, 23, 33, 38, 43 or 48", "18|23|33|38|43|48", int)
 _EVENTS = ("a number of events, at least 1", r"0*[1-9]\d{0,11}", int)
 
@@ -104,6 +106,11 @@ class Settings:
     lamps_active_low: bool = _row("yes: a lamp is lit while its pin is low", "no", False, _YES_OR_NO)
     audio_output: str = _row("mpg123's output module", "alsa", "alsa", _OUTPUT)
     audio_device: str | None = _row("the output module's device", "its default", None, _AUDIO_DEVICE)
+    audio_volume: int = _row("the volume in percent: 50 is 6 dB less", "100", 100, _VOLUME)
+    audio_folder: str | None = _row("a folder of clips that take the place of ours", "none", None, _FOLDER)
+    audio_lead_in: bool = _row(
+        "yes: a soft hum before each prompt wakes a sound card that sleeps", "no", False, _YES_OR_NO
+    )
     reader_gain: int = _row("the card reader's gain in dB: more for stickers or behind a cover", "33", 33, _GAIN)
     journal_length: int = _row("about how many events the journal keeps", "100000", 100_000, _EVENTS)
 

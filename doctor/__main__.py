@@ -16,7 +16,7 @@ from common.text import takes_colours
 from doctor.finding import Finding
 from doctor.hardware import ROOT, hardware_findings
 from doctor.settings_file import SettingsFile, check_settings, read_settings
-from doctor.sound import check_sound
+from doctor.sound import sound_findings
 
 
 def main() -> None:
@@ -64,7 +64,7 @@ def examine(
             findings = hardware_findings(device, with_lights, clock, settings.lamps_active_low)
             yield (first := next(findings))
             if first.status != "SKIP":
-                yield check_sound(settings, ROOT)
+                yield from sound_findings(settings, ROOT)
             yield from findings
     except ImportError as error:
         yield Finding("packages", "FAIL", str(error), "install it", [f"sudo scripts/install {device or 'gate'}"])

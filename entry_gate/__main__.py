@@ -27,7 +27,7 @@ def main(settings: Settings) -> None:
         from common.service_manager import ServiceManager
         from entry_gate.gate import Gate
 
-        speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
+        speaker = cleanup.enter_context(closing(Speaker(settings)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock, settings.reader_gain), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_USE, RequestNote.of_this_unit())))
         Gate(reader, store, light, speaker, ServiceManager(clock), clock).run()

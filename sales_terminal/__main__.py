@@ -22,12 +22,14 @@ def main(settings: Settings) -> None:
         from common.pass_store import PassStore
         from common.rights import TO_SELL
         from common.service_manager import ServiceManager
+        from sales_terminal.dialogue import Dialogue
         from sales_terminal.terminal import SalesTerminal
 
-        speaker = cleanup.enter_context(closing(Speaker(settings.audio_output, settings.audio_device)))
+        speaker = cleanup.enter_context(closing(Speaker(settings)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock, settings.reader_gain), clock)))
         store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
-        SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run()
+        dialogue = Dialogue(reader, buttons, store, speaker, ServiceManager(clock), clock)
+        SalesTerminal(dialogue, store, speaker, clock).run()
 
 
 if __name__ == "__main__":

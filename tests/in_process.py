@@ -79,25 +79,38 @@ class Rider:
 
 
 class RecordingSpeaker(Speaker):
-    """A speaker without a player, which records its calls, and the lit lamps at that time."""
+    """A speaker without a player, which records its calls, and the lit lamps at that time.
+
+    Attributes:
+        clip_s: how long each clip lasts.
+    """
+
+    clip_s = 0.0
 
     def __init__(self, board: Board, clock: FakeClock) -> None:
         self._board = board
         self._clock = clock
-        self.played: list[tuple[float, str]] = []
+        self._ends_at = 0.0
+        self.played: list[tuple[float, *tuple[str, ...]]] = []
         self.stopped: list[float] = []
         self.lit: list[frozenset[int]] = []
 
     @property
     def clips(self) -> list[str]:
-        return [clip for _, clip in self.played]
+        return [clip for _, *clips in self.played for clip in clips]
 
-    def play(self, clip: str) -> None:
-        self.played.append((tenths(self._clock.now()), clip))
+    @property
+    def is_playing(self) -> bool:
+        return self._clock.now() < self._ends_at
+
+    def play(self, *clips: str) -> None:
+        self.played.append((tenths(self._clock.now()), *clips))
+        self._ends_at = self._clock.now() + len(clips) * self.clip_s
         self.lit.append(self._board.lit)
 
     def stop(self) -> None:
         self.stopped.append(tenths(self._clock.now()))
+        self._ends_at = self._clock.now()
 
 
 class RecordingServiceManager(ServiceManager):

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from audio.speaker import CLIPS, clip_path
+from audio.player import CLIPS, clip_path
 from simulator.commands import CommandLine, UsageError
 from simulator.demo_cards import StoredPass, read_passes
 from simulator.device import Output, OutputKind

@@ -1,6 +1,6 @@
-"""The player behind `bin/mpg123`: it reports a clip to the station and waits for as long as the clip lasts.
+"""The player behind `bin/mpg123`: it reports each clip to the station as it begins, and waits for as long as it lasts.
 
-It is started for every clip, so it imports little, and of that only the parts written in C.
+It is started for every prompt, so it imports little, and of that only the parts written in C.
 """
 
 import os
@@ -110,6 +110,7 @@ def main(arguments: list[str]) -> int:
     if not _take_sound_card():
         return 255
     status = 0 if files else 1
+    sound = None
     for path in files:
         try:
             with open(path, "rb") as file:  # noqa: PTH123  # pathlib is slow to import
@@ -119,10 +120,10 @@ def main(arguments: list[str]) -> int:
             status = 1
             continue
         if seconds:
-            connection = _report(path, module)
+            last, sound = sound, _report(path, module)
+            if last:
+                last.close()  # only now: one ends as the other begins
             time.sleep(seconds)
-            if connection:
-                connection.close()
     return status
 
 

@@ -8,6 +8,7 @@ import sys
 from array import array
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,21 +22,37 @@ SIGNALS = {"access-granted", "access-denied"}
 SAMPLE_RATE_HZ = 48_000  # the filters below are specified at this rate
 FULL_SCALE = 32_768
 
+AUDIBLE = 0.01
+
+LOUD = [name for name in CLIPS if name != "lead-in"]
 each_clip = pytest.mark.parametrize("name", CLIPS)
+each_loud_clip = pytest.mark.parametrize("name", LOUD)
 
 
 @cache
-def decode(name: str) -> list[float]:
-    """Return the samples of a clip, full scale being 1."""
-    clip, rate = str(AUDIO / f"{name}.mp3"), str(SAMPLE_RATE_HZ)
+def decode(*names: str) -> list[float]:
+    """Return the samples of clips that one player plays one after the other, full scale being 1."""
+    clips, rate = [str(AUDIO / f"{name}.mp3") for name in names], str(SAMPLE_RATE_HZ)
     if shutil.which("mpg123"):
-        command = ["mpg123", "-q", "-s", "-r", rate, "-e", "s16", clip]
-    elif shutil.which("sox"):
-        command = ["sox", clip, "-t", "raw", "-e", "signed", "-b", "16", "-r", rate, "-"]
-    else:
-        pytest.skip("neither mpg123 nor sox is installed")
+        return samples_of("mpg123", "-q", "-s", "-r", rate, "-e", "s16", *clips)
+    return samples_of("sox", *clips, "-t", "raw", "-e", "signed", "-b", "16", "-r", rate, "-")
+
+
+def samples_of(*command: str) -> list[float]:
+    if not shutil.which(command[0]):
+        pytest.skip(f"{command[0]} is not installed")
     samples = array("h", subprocess.run(command, capture_output=True, check=True).stdout)
     return [sample / FULL_SCALE for sample in samples]
+
+
+def decibels(level: float) -> float:
+    return 20 * math.log10(level)
+
+
+def longest_gap_s(samples: list[float]) -> float:
+    """Return the longest time between two audible samples."""
+    audible = [i for i, x in enumerate(samples) if abs(x) > AUDIBLE]
+    return max(later - earlier for earlier, later in pairwise(audible)) / SAMPLE_RATE_HZ
 
 
 def biquad(samples: list[float], b: tuple[float, float, float], a: tuple[float, float]) -> list[float]:
@@ -101,28 +118,45 @@ def test_clip_is_mono_at_a_constant_bit_rate_without_tags(name: str) -> None:
     assert sum(length for _, _, length in headers) == len(mp3)
 
 
-@each_clip
+@each_loud_clip
 def test_clip_is_as_long_as_its_use_allows(name: str) -> None:
     longest = 1.5 if name in SIGNALS else 5.0
     assert 0.5 < len(decode(name)) / SAMPLE_RATE_HZ < longest
 
 
 @each_clip
-def test_clip_does_not_clip(name: str) -> None:
-    assert 20 * math.log10(max(map(abs, decode(name)))) <= -1.0
+def test_no_peak_is_above_1_db_below_full_scale(name: str) -> None:
+    """The true peak of ITU-R BS.1770-4, annex 2: of the signal at four times the rate."""
+    rate = str(4 * SAMPLE_RATE_HZ)
+    samples = samples_of("sox", str(AUDIO / f"{name}.mp3"), "-t", "raw", "-e", "signed", "-b", "16", "-r", rate, "-")
+    assert decibels(max(map(abs, samples))) <= -1.0
 
 
-@each_clip
+@each_loud_clip
 def test_clip_is_as_loud_as_the_others(name: str) -> None:
     assert loudness(name) == pytest.approx(-16.0, abs=0.75)
+    assert max(map(loudness, LOUD)) - min(map(loudness, LOUD)) <= 1.0
 
 
-@each_clip
+@each_loud_clip
 def test_clip_starts_soon_and_ends_in_silence(name: str) -> None:
     samples = decode(name)
-    audible = [i for i, x in enumerate(samples) if abs(x) > 0.01]
+    audible = [i for i, x in enumerate(samples) if abs(x) > AUDIBLE]
     assert audible[0] < 0.15 * SAMPLE_RATE_HZ
-    assert max(map(abs, samples[-SAMPLE_RATE_HZ // 200 :])) < 0.01
+    assert max(map(abs, samples[-SAMPLE_RATE_HZ // 200 :])) < AUDIBLE
+
+
+@pytest.mark.parametrize("first", [name for name in LOUD if name.startswith("selected-")])
+def test_no_gap_is_heard_between_two_clips_of_a_sequence(first: str) -> None:
+    joint = len(decode(first))
+    around = slice(joint - SAMPLE_RATE_HZ // 5, joint + SAMPLE_RATE_HZ // 5)
+    assert longest_gap_s(decode(first, "tap-card-to-confirm")[around]) < 0.15
+
+
+def test_the_lead_in_is_short_and_soft_and_not_silent() -> None:
+    samples = decode("lead-in")
+    assert len(samples) / SAMPLE_RATE_HZ == pytest.approx(0.2, abs=0.05)
+    assert -60 < decibels(max(map(abs, samples))) < -40
 
 
 @pytest.mark.skipif(not (shutil.which("flite") and shutil.which("sox")), reason="flite or sox is not installed")

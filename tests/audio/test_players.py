@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from audio.speaker import Speaker, clip_path, player_command
+from audio.player import Player, clip_path
+from audio.speaker import Speaker
+from common.settings import Settings
 from simulator.virtual_pi.station import VirtualPi
 from tests.rider import heard
 
@@ -24,7 +26,7 @@ def speaker(pi: VirtualPi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     for name, value in pi.environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("VIRTUAL_PI_SOUND_CARD", str(tmp_path / "card"))
-    with closing(Speaker("alsa")) as speaker:
+    with closing(Speaker(Settings("terminal"))) as speaker:
         yield speaker
 
 
@@ -62,6 +64,12 @@ def test_the_end_of_a_program_silences_it(pi: VirtualPi, speaker: Speaker) -> No
     pi.wait_for(lambda pi: not pi.sounding, SOON_S)
 
 
+def test_each_clip_of_a_sequence_is_heard(pi: VirtualPi, speaker: Speaker) -> None:
+    speaker.play("selected-ten-trip-pass", "tap-card-to-confirm")
+    pi.wait_for(lambda pi: len(heard(pi)) == 2 and not pi.sounding, SOON_S)
+    assert heard(pi) == ["selected-ten-trip-pass", "tap-card-to-confirm"]
+
+
 @pytest.mark.skipif(not shutil.which("mpg123"), reason="mpg123 is not installed")
 class TestMpg123:
     """The real one, on a device of ALSA that swallows what it gets."""
@@ -73,5 +81,5 @@ class TestMpg123:
 
     @pytest.mark.parametrize(("device", "status"), [("null", 0), ("no-such-device", 255), (None, 255)])
     def test_it_plays_on_the_device_of_the_setting(self, device: str | None, status: int) -> None:
-        command = [*player_command("alsa", device), str(clip_path("access-granted"))]
+        command = Player(Settings("gate", audio_device=device)).command("access-granted")
         assert subprocess.run(command, capture_output=True, timeout=SOON_S, check=False).returncode == status

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from audio import speaker as audio
-from audio.speaker import Speaker, clip_path, failure_reason, player_command
+from audio.player import CLIPS, clip_path
+from audio.speaker import Speaker
+from common.settings import Settings
 from tests.processes import wait_for
 
 
@@ -33,7 +35,7 @@ def put_player(folder: Path, script: str) -> None:
 def speaker(folder: Path) -> Iterator[Speaker]:
     """The speaker, whose player a test makes beforehand or later: only its place is looked up."""
     put_player(folder, "exit 0")
-    with closing(Speaker("alsa")) as speaker:
+    with closing(Speaker(Settings("gate"))) as speaker:
         yield speaker
 
 
@@ -44,17 +46,13 @@ def started(folder: Path, number: int) -> Path:
     return Path("/proc") / players.read_text().split()[number - 1]
 
 
-@pytest.mark.parametrize(
-    ("device", "options"), [(None, "-q -o pulse"), ("plughw:CARD=Headphones", "-q -o pulse -a plughw:CARD=Headphones")]
-)
-def test_a_clip_is_played_by_mpg123_with_output_and_device_of_the_settings(
-    folder: Path, device: str | None, options: str
-) -> None:
+def test_clips_are_played_by_one_player_with_the_options_of_the_settings(folder: Path) -> None:
     put_player(folder, f'echo "$@" > {folder}/heard.new; mv {folder}/heard.new {folder}/heard')
-    with closing(Speaker("pulse", device)) as speaker:
-        speaker.play("access-granted")
+    with closing(Speaker(Settings("gate", audio_output="pulse", audio_device="sink-1", audio_volume=50))) as speaker:
+        speaker.play("selected-ten-trip-pass", "tap-card-to-confirm")
         wait_for((folder / "heard").exists)
-    assert (folder / "heard").read_text() == f"{options} {clip_path('access-granted')}\n"
+    clips = f"{clip_path('selected-ten-trip-pass')} {clip_path('tap-card-to-confirm')}"
+    assert (folder / "heard").read_text() == f"-q -o pulse -a sink-1 -f 16384 {clips}\n"
 
 
 def test_it_does_not_block_and_a_new_clip_stops_the_last(
@@ -149,10 +147,10 @@ def test_a_child_of_the_player_that_outlives_it_delays_nothing(folder: Path, spe
 
 def test_without_a_player_one_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
-    with closing(Speaker("alsa")) as speaker:
+    with closing(Speaker(Settings("gate"))) as speaker:
         for _ in range(2):
             speaker.play("access-granted")
-    assert player_command("alsa", "hw:1,0") == []
+            assert not speaker.is_playing
     assert caplog.messages == ["there will be no sound: no mpg123 on PATH"]
 
 
@@ -203,6 +201,29 @@ def test_a_player_that_does_not_end_is_killed(
     assert caplog.messages == ["the player did not finish access-granted within 0.1 s"]
 
 
+def test_the_time_limit_fits_a_sequence(
+    folder: Path, speaker: Speaker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(audio, "TIME_LIMIT_S", 0.5)
+    put_player(folder, f"sleep 0.8; echo > {folder}/heard")
+    speaker.play("selected-ten-trip-pass", "tap-card-to-confirm")
+    wait_for((folder / "heard").exists)
+    assert caplog.messages == []
+
+
+def test_it_is_playing_until_the_player_has_ended_or_is_stopped(folder: Path, speaker: Speaker) -> None:
+    put_player(folder, f"while [ ! -e {folder}/end ]; do sleep 0.005; done")
+    assert not speaker.is_playing
+    speaker.play("select-a-pass")
+    assert speaker.is_playing
+    (folder / "end").touch()
+    wait_for(lambda: not speaker.is_playing)
+    (folder / "end").unlink()
+    speaker.play("select-a-pass")
+    speaker.stop()
+    assert not speaker.is_playing
+
+
 def test_a_player_that_was_stopped_has_not_failed(
     folder: Path, speaker: Speaker, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -215,10 +236,21 @@ def test_a_player_that_was_stopped_has_not_failed(
     assert caplog.messages == []
 
 
-def test_a_missing_clip(speaker: Speaker, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_clip_is_logged_and_the_others_of_its_sequence_are_played(
+    folder: Path, speaker: Speaker, caplog: pytest.LogCaptureFixture
+) -> None:
+    put_player(folder, f"echo $4 > {folder}/heard.new; mv {folder}/heard.new {folder}/heard")
     speaker.play("no-such-clip")
+    wait_for(lambda: not speaker.is_playing)
+    assert not (folder / "heard").exists()
+    speaker.play("no-such-clip", "select-a-pass")
+    wait_for((folder / "heard").exists)
+    assert (folder / "heard").read_text() == f"{clip_path('select-a-pass')}\n"
     assert caplog.messages == [f"there is no clip {clip_path('no-such-clip')}"]
 
 
-def test_the_reason_of_a_failure_is_its_last_line() -> None:
-    assert failure_reason(b"one\ntwo \xff\x07\n\n") == "two \ufffd\\x07"
+def test_a_folder_that_cannot_be_read_is_logged_at_the_start(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put_player(folder, "exit 0")
+    with closing(Speaker(Settings("gate", audio_folder="/nonexistent"))):
+        pass
+    assert caplog.messages == [f"the folder /nonexistent cannot be read: the clips of {CLIPS} are played"]

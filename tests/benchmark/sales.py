@@ -47,7 +47,7 @@ class Site:
         card, pi = self.new_card(), self.terminal
         to_select = until_sound(pi, "select-a-pass", lambda: pi.lay(card))
         pi.lift(card)
-        to_confirm = until_sound(pi, "tap-card-to-confirm", lambda: pi.press(BUTTON))
+        to_confirm = until_sound(pi, "selected-ten-trip-pass", lambda: pi.press(BUTTON))
         pi.release(BUTTON)
         time.sleep(AWAY_S)
         to_thanks = until_sound(pi, "thank-you-ten-trip-pass", lambda: pi.lay(card))

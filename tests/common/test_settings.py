@@ -23,6 +23,7 @@ def test_defaults() -> None:
     assert settings.device.startswith("entry-gate-")
     assert (settings.redis_host, settings.redis_port, settings.redis_password) == ("127.0.0.1", 6379, None)
     assert (settings.audio_output, settings.journal_length, settings.redis_tls) == ("alsa", 100_000, False)
+    assert (settings.audio_volume, settings.audio_folder, settings.audio_lead_in) == (100, None, False)
     assert settings.reader_gain == 33
 
 
@@ -49,6 +50,9 @@ def test_values(tmp_path: Path) -> None:
         DEVICE="gate 1",
         AUDIO_OUTPUT="pulse",
         AUDIO_DEVICE="plughw:CARD=Headphones,DEV=0",
+        AUDIO_VOLUME="80",
+        AUDIO_FOLDER="/srv/our clips",
+        AUDIO_LEAD_IN="yes",
         READER_GAIN="48",
         JOURNAL_LENGTH="5000",
     )
@@ -69,6 +73,9 @@ def test_values(tmp_path: Path) -> None:
         redis_replicas=2,
         audio_output="pulse",
         audio_device="plughw:CARD=Headphones,DEV=0",
+        audio_volume=80,
+        audio_folder="/srv/our clips",
+        audio_lead_in=True,
         reader_gain=48,
         journal_length=5000,
     )
@@ -168,6 +175,9 @@ BAD_VALUES = [
     ("DEVICE", ["gate\x1b[2J", "x" * 65, "a\nb"]),
     ("AUDIO_OUTPUT", ["alsa; reboot", "a b"]),
     ("AUDIO_DEVICE", ["-t", "hw:1 ", "hw:1;reboot"]),
+    ("AUDIO_VOLUME", ["0", "101", "50%", "-1", "loud"]),
+    ("AUDIO_FOLDER", ["clips", "~/clips", "/srv/\x1b[2J"]),
+    ("AUDIO_LEAD_IN", ["200", "200 ms"]),
     ("READER_GAIN", ["0", "28", "33 dB", "max"]),
     ("JOURNAL_LENGTH", ["0", "-5", "many", "9" * 20]),
     (

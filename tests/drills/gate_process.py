@@ -60,7 +60,7 @@ class NoSpeaker(Speaker):
     def __init__(self) -> None:
         pass
 
-    def play(self, clip: str) -> None:
+    def play(self, *clips: str) -> None:
         pass
 
 

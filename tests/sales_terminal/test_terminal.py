@@ -8,20 +8,23 @@ from dataclasses import replace
 import pytest
 from redis import Redis
 
+from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.cards import Card
 from common.mfrc522_driver import Driver
+from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL
 from common.service_manager import ServiceManager
 from common.settings import Settings
 from sales_terminal.buttons import PINS, Buttons
+from sales_terminal.dialogue import Dialogue
 from sales_terminal.terminal import SalesTerminal
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 from tests.fake_clock import FakeClock
-from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run
+from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run, tenths
 from tests.journal import entries
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
@@ -31,6 +34,14 @@ THANKS = {
     PassType.TWO_HOUR: "thank-you-two-hour-pass",
 }
 READ_CARD = Card(CARD.uid)
+CONFIRM_SINGLE = ("selected-single-trip-pass", "tap-card-to-confirm")
+CONFIRM_TEN = ("selected-ten-trip-pass", "tap-card-to-confirm")
+CONFIRM_TWO_HOUR = ("selected-two-hour-pass", "tap-card-to-confirm")
+CONFIRM = {
+    PassType.SINGLE_USE: CONFIRM_SINGLE,
+    PassType.TEN_TRIP: CONFIRM_TEN,
+    PassType.TWO_HOUR: CONFIRM_TWO_HOUR,
+}
 
 
 @pytest.fixture
@@ -42,8 +53,15 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 @pytest.fixture
 def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> SalesTerminal:
+    return make_terminal(store, speaker, ServiceManager(clock), clock)
+
+
+def make_terminal(
+    store: PassStore, speaker: Speaker, service_manager: ServiceManager, clock: FakeClock
+) -> SalesTerminal:
     reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
-    return SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock)
+    dialogue = Dialogue(reader, buttons, store, speaker, service_manager, clock)
+    return SalesTerminal(dialogue, store, speaker, clock)
 
 
 def buy(rider: Rider, button: int = RED, card: VirtualCard = CARD, confirmation: VirtualCard | None = None) -> None:
@@ -72,7 +90,7 @@ class TestSale:
         clock.at(2.9, lambda: absent.append(not redis.exists(SERIAL_NUMBER)))
         absent: list[bool] = []
         run(terminal.run, clock, until=4.0)
-        assert speaker.played == [(1.0, "select-a-pass"), (2.0, "tap-card-to-confirm"), (3.0, THANKS[pass_type])]
+        assert speaker.played == [(1.0, "select-a-pass"), (2.0, *CONFIRM[pass_type]), (3.0, THANKS[pass_type])]
         assert absent == [True], "nothing is sold before the second tap"
         assert redis.hgetall(SERIAL_NUMBER) == {name: str(value) for name, value in pass_type.new_pass().items()}
         assert redis.ttl(SERIAL_NUMBER) == -1
@@ -181,7 +199,7 @@ class TestFreshPresentation:
         rider.press(2.0, RED)
         rider.tap(6.0)
         run(terminal.run, clock, until=7.0)
-        assert speaker.played[1:] == [(2.0, "tap-card-to-confirm"), (6.0, THANKS[PassType.SINGLE_USE])]
+        assert speaker.played[1:] == [(2.0, *CONFIRM_SINGLE), (6.0, THANKS[PassType.SINGLE_USE])]
 
     def test_a_second_tap_before_the_press_confirms_nothing(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
@@ -190,7 +208,7 @@ class TestFreshPresentation:
         rider.tap(2.0, hold_s=3.0)
         rider.press(3.0, RED)
         run(terminal.run, clock, until=6.0)
-        assert speaker.clips == ["select-a-pass", "tap-card-to-confirm"]
+        assert speaker.played == [(1.0, "select-a-pass"), (3.0, *CONFIRM_SINGLE)]
         assert redis.keys() == []
 
     def test_the_card_must_leave_before_the_next_sale(
@@ -211,7 +229,7 @@ class TestButtons:
         rider.press(0.5, YELLOW)
         rider.tap(1.0)
         run(terminal.run, clock, until=3.0)
-        assert speaker.clips == ["select-a-pass"]
+        assert speaker.played == [(0.5, "tap-card-first"), (1.0, "select-a-pass")]
 
     def test_a_button_held_before_the_question_does_not_count(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
@@ -221,7 +239,22 @@ class TestButtons:
         rider.press(3.0, GREEN)
         rider.tap(4.0)
         run(terminal.run, clock, until=5.0)
-        assert speaker.played[1:] == [(3.0, "tap-card-to-confirm"), (4.0, THANKS[PassType.TWO_HOUR])]
+        assert speaker.played[2:] == [(3.0, *CONFIRM_TWO_HOUR), (4.0, THANKS[PassType.TWO_HOUR])]
+
+    def test_a_press_while_redis_is_asked_does_not_count(
+        self,
+        terminal: SalesTerminal,
+        store: LossyStore,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        clock: FakeClock,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(store, "has_pass", lambda _: clock.sleep(0.5))
+        rider.tap(1.0)
+        rider.press(1.2, RED, hold_s=1.0)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.clips == ["select-a-pass"]
 
     def test_it_counts_after_its_release(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
@@ -242,7 +275,7 @@ class TestButtons:
         assert speaker.clips == ["select-a-pass"]
 
 
-class TestPrompts:
+class TestBargeIn:
     def test_a_tap_or_a_press_stops_the_one_that_is_playing(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
@@ -250,26 +283,215 @@ class TestPrompts:
         buy(rider)
         run(terminal.run, clock, until=4.0)
         assert speaker.stopped == [1.0, 3.0]
-        assert speaker.played[1] == (2.0, "tap-card-to-confirm")
+        assert speaker.played[1] == (2.0, *CONFIRM_SINGLE)
 
-    def test_30_s_without_a_press_end_the_sale(
+
+class TestPressWithoutACard:
+    def test_each_press_is_told_to_tap_first(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.press(1.0, RED, hold_s=2.0)
+        rider.press(4.0, GREEN)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played == [(1.0, "tap-card-first"), (4.0, "tap-card-first")]
+        assert redis.keys() == []
+
+    def test_a_bounce_is_no_press(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.press(1.0, RED, hold_s=0.04)
+        run(terminal.run, clock, until=2.0)
+        assert speaker.played == []
+
+    def test_presses_do_not_begin_the_prompt_anew(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 1.5
+        for number in range(6):
+            rider.press(1.0 + 0.4 * number, RED)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.played == [(1.0, "tap-card-first"), (2.6, "tap-card-first")]
+
+    def test_the_end_of_a_sale_is_heard_whole(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 2.0
+        buy(rider)
+        rider.press(3.5, RED, hold_s=3.0)
+        rider.press(7.0, RED)
+        run(terminal.run, clock, until=8.0)
+        assert speaker.played[2:] == [(3.0, THANKS[PassType.SINGLE_USE]), (7.0, "tap-card-first")]
+
+
+class TestSelection:
+    def test_until_the_second_tap_the_last_press_counts(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.press(3.0, GREEN)
+        rider.press(4.0, YELLOW)
+        rider.tap(5.0)
+        run(terminal.run, clock, until=6.0)
+        assert speaker.played[1:] == [
+            (2.0, *CONFIRM_SINGLE),
+            (3.0, *CONFIRM_TWO_HOUR),
+            (4.0, *CONFIRM_TEN),
+            (5.0, THANKS[PassType.TEN_TRIP]),
+        ]
+        assert channels(redis) == ["pass-issued:TEN_TRIP"]
+
+    def test_two_at_once_change_nothing(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.press(3.0, GREEN, YELLOW)
+        rider.tap(4.0)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played[1:] == [(2.0, *CONFIRM_SINGLE), (4.0, THANKS[PassType.SINGLE_USE])]
+
+    def test_a_press_begins_the_30_s_anew(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.press(30.0, GREEN)
+        rider.tap(59.0)
+        run(terminal.run, clock, until=60.0)
+        assert speaker.played[-1] == (59.0, THANKS[PassType.TWO_HOUR])
+
+
+class TestAnotherCardBeforeThePress:
+    def test_the_sale_starts_over_with_it(
+        self,
+        terminal: SalesTerminal,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        redis: Redis,
+        clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        rider.tap(1.0)
+        rider.tap(2.0, SECOND_CARD)
+        rider.press(3.0, RED)
+        rider.tap(4.0, SECOND_CARD)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played == [
+            (1.0, "select-a-pass"),
+            (2.0, "select-a-pass"),
+            (3.0, *CONFIRM_SINGLE),
+            (4.0, THANKS[PassType.SINGLE_USE]),
+        ]
+        assert speaker.stopped == [1.0, 2.0, 4.0]
+        second = Card(SECOND_CARD.uid)
+        assert redis.exists(second.serial_number)
+        assert not redis.exists(SERIAL_NUMBER)
+        assert caplog.messages[-2:] == [
+            f"{READ_CARD}: {second} came instead",
+            f"{second}: {THANKS[PassType.SINGLE_USE]}",
+        ]
+
+    def test_it_has_30_s_of_its_own(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.tap(30.0, SECOND_CARD)
+        rider.press(58.0, RED)
+        run(terminal.run, clock, until=59.0)
+        assert speaker.played[-1] == (58.0, *CONFIRM_SINGLE)
+
+    def test_it_may_have_a_pass(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        redis.hset(SERIAL_NUMBER, mapping={"passType": "SINGLE_USE"})
+        rider.tap(1.0, SECOND_CARD)
+        rider.tap(2.0)
+        rider.press(3.0, RED)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.played[1:] == [(2.0, "card-already-has-pass"), (3.0, "tap-card-first")]
+
+    def test_a_card_that_cannot_be_read_does_not_end_the_sale(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.lay(2.0, CARD, SECOND_CARD)
+        rider.lift(4.0, CARD)
+        rider.lift(4.0, SECOND_CARD)
+        rider.press(5.0, RED)
+        run(terminal.run, clock, until=6.0)
+        assert speaker.played[1:] == [(3.0, "card-not-supported"), (5.0, *CONFIRM_SINGLE)]
+
+    def test_a_reader_that_breaks_then_ends_both(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.tap(2.0, SECOND_CARD)
+        clock.at(3.0, board.reader.unplug)
+        clock.at(4.0, board.reader.plug_in)
+        rider.press(6.0, RED)
+        run(terminal.run, clock, until=7.0)
+        assert speaker.played[2:] == [(3.0, "out-of-service"), (6.0, "tap-card-first")]
+
+
+class TestSilence:
+    def test_the_choice_is_asked_for_once_more_and_30_s_without_a_press_end_the_sale(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
         rider.tap(1.0)
         rider.press(32.0, RED)
         run(terminal.run, clock, until=33.0)
-        assert speaker.played == [(1.0, "select-a-pass"), (31.0, "sale-timed-out")]
+        assert speaker.played == [
+            (1.0, "select-a-pass"),
+            (11.0, "select-a-pass"),
+            (31.0, "sale-timed-out"),
+            (32.0, "tap-card-first"),
+        ]
         assert redis.keys() == []
 
-    def test_30_s_without_a_second_tap_end_the_sale(
+    def test_the_second_tap_is_asked_for_once_more_and_30_s_without_it_end_the_sale(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:
         rider.tap(1.0)
         rider.press(2.0, RED)
         rider.tap(33.0)
         run(terminal.run, clock, until=34.0)
-        assert speaker.played[1:] == [(2.0, "tap-card-to-confirm"), (32.0, "sale-timed-out"), (33.0, "select-a-pass")]
+        assert speaker.played[1:] == [
+            (2.0, *CONFIRM_SINGLE),
+            (12.0, *CONFIRM_SINGLE),
+            (32.0, "sale-timed-out"),
+            (33.0, "select-a-pass"),
+        ]
         assert redis.keys() == []
+
+    def test_an_answer_after_the_second_asking_counts(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        rider.tap(1.0)
+        rider.press(29.0, RED)
+        rider.tap(58.0)
+        run(terminal.run, clock, until=59.0)
+        assert speaker.played[-1] == (58.0, THANKS[PassType.SINGLE_USE])
+
+    def test_silence_begins_when_the_prompt_has_ended(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 4.0
+        rider.tap(1.0)
+        run(terminal.run, clock, until=30.0)
+        assert speaker.played == [(1.0, "select-a-pass"), (15.0, "select-a-pass")]
+
+    def test_another_prompt_meanwhile_breaks_it(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 1.0
+        rider.tap(1.0)
+        rider.lay(8.0, CARD, SECOND_CARD)
+        rider.lift(9.5, CARD)
+        rider.lift(9.5, SECOND_CARD)
+        run(terminal.run, clock, until=30.0)
+        assert speaker.played == [(1.0, "select-a-pass"), (9.0, "card-not-supported"), (20.0, "select-a-pass")]
 
 
 class TestUnanswered:
@@ -277,10 +499,11 @@ class TestUnanswered:
         self, settings: Settings, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
         with closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_SELL)) as store:
-            reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
+            terminal = make_terminal(store, speaker, ServiceManager(clock), clock)
             rider.tap(1.0)
-            run(SalesTerminal(reader, buttons, store, speaker, ServiceManager(clock), clock).run, clock, until=2.0)
-        assert speaker.played == [(1.0, "out-of-service")]
+            rider.press(2.0, RED)
+            run(terminal.run, clock, until=3.0)
+        assert speaker.played == [(1.0, "out-of-service"), (2.0, "out-of-service")]
 
     def test_a_sale_whose_answer_was_lost_is_completed_by_the_next_tap(
         self,
@@ -324,7 +547,7 @@ class TestUnanswered:
         store.loses_answers = False
         clock.sleep(later_s)
         terminal.serve(READ_CARD)
-        assert speaker.clips[2:] == ["out-of-service", clip]
+        assert speaker.played[2:] == [(1.0, "out-of-service"), (tenths(1.0 + later_s), clip)]
 
 
 class TestReaderOutOfService:
@@ -342,8 +565,19 @@ class TestReaderOutOfService:
             (1.0, "select-a-pass"),
             (2.0, "out-of-service"),
             (3.0, "out-of-service"),
+            (5.0, "tap-card-first"),
             (6.0, "select-a-pass"),
         ]
+
+    def test_a_press_does_not_cut_the_prompt_short(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 2.0
+        clock.at(1.0, board.reader.unplug)
+        rider.press(2.0, RED)
+        rider.press(3.5, RED)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.played == [(1.0, "out-of-service"), (3.5, "out-of-service")]
 
     def test_a_button_that_was_held_before_gets_no_prompt(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
@@ -351,7 +585,7 @@ class TestReaderOutOfService:
         rider.press(0.5, RED, hold_s=3.0)
         clock.at(1.0, board.reader.unplug)
         run(terminal.run, clock, until=3.0)
-        assert speaker.played == [(1.0, "out-of-service")]
+        assert speaker.played == [(0.5, "tap-card-first"), (1.0, "out-of-service")]
 
     def test_the_service_manager_gets_the_readers_problem(
         self, store: LossyStore, speaker: RecordingSpeaker, board: Board, clock: FakeClock
@@ -359,8 +593,7 @@ class TestReaderOutOfService:
         manager = RecordingServiceManager(clock)
         clock.at(1.0, board.reader.unplug)
         clock.at(3.0, board.reader.plug_in)
-        reader, buttons = CardReader(Driver(clock), clock), Buttons(clock)
-        run(SalesTerminal(reader, buttons, store, speaker, manager, clock).run, clock, until=4.0)
+        run(make_terminal(store, speaker, manager, clock).run, clock, until=4.0)
         assert manager.reports == [
             (0.0, None, True),
             (1.0, "the card reader does not answer: check its wiring", False),

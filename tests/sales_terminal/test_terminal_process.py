@@ -14,7 +14,7 @@ from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.journal import entries
 from tests.processes import Program, wait_for
-from tests.rider import CARD, SERIAL_NUMBER, expect_sound, lift, rest, seen, tap
+from tests.rider import CARD, SERIAL_NUMBER, expect_sound, heard, lift, rest, seen, tap
 
 pytestmark = pytest.mark.process
 
@@ -50,6 +50,7 @@ def test_it_sells_to_a_practised_rider_and_stops_silently(
     press(pi, PassType.TEN_TRIP)
     tap(pi, "thank-you-ten-trip-pass")
     assert redis.hgetall(SERIAL_NUMBER) == {"passType": "TEN_TRIP", "tripsRemaining": "10"}
+    assert heard(pi)[1:3] == ["selected-ten-trip-pass", "tap-card-to-confirm"]
     for prompt, whole_s in [("select-a-pass", 4.0), ("tap-card-to-confirm", 1.8)]:
         (began,), (ended,) = seen(pi, Kind.SOUND_BEGAN, prompt), seen(pi, Kind.SOUND_ENDED, prompt)
         assert ended.at - began.at < whole_s, "it is stopped early"
@@ -80,6 +81,8 @@ def test_reader_unplugged_and_plugged_in(terminal: Program, pi: VirtualPi) -> No
     tap(pi, "select-a-pass")
     with expect_sound(pi, "out-of-service"):
         pi.unplug_reader()
+    pi.wait_for(lambda pi: not pi.sounding, 10)
+    rest(pi)
     press(pi, PassType.SINGLE_USE, "out-of-service")
     pi.plug_in_reader()
     terminal.wait_for_error("the card reader answers again")

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from audio.speaker import CLIPS
+from audio.player import CLIPS
 from tests.processes import Program, processes_with, wait_for
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")

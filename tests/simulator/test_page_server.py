@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import aiohttp
 import pytest
 
-from audio.speaker import CLIPS
+from audio.player import CLIPS
 from simulator.page.server import FILES, Page, PageError
 
 

@@ -63,6 +63,16 @@ def test_a_clip_plays_for_its_duration(pi: VirtualPi, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_several_clips_follow_each_other_without_silence(pi: VirtualPi, tmp_path: Path) -> None:
+    one, other = clip(tmp_path, "one", FRAME * 2), clip(tmp_path, "other", FRAME * 10)
+    assert start(pi, "-q", "-o", "alsa", "-f", "16384", one, other).wait(SOON_S) == 0
+    pi.wait_for(lambda pi: len(pi.observations) == 4, SOON_S)
+    times = {(each.what, each.kind): each.at for each in pi.observations}
+    assert times["one", Kind.SOUND_BEGAN] + 0.048 <= times["other", Kind.SOUND_BEGAN] <= times["one", Kind.SOUND_ENDED]
+    assert times["other", Kind.SOUND_ENDED] - times["other", Kind.SOUND_BEGAN] >= 0.24
+
+
+@pytest.mark.process
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_at_once(pi: VirtualPi, tmp_path: Path, end: signal.Signals) -> None:
     player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
