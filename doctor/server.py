@@ -27,7 +27,6 @@ from system_monitor.redis_source import subscribed
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
 _CLOCK_LIMIT_S = 60.0
-_WAIT_MS = 500
 
 
 class RedisDoctor:
@@ -80,7 +79,7 @@ class RedisDoctor:
         if server == "redis" and re.match(r"[0-6]\.", version):
             return Finding("redis", "FAIL", what, "install Redis 7.0 or newer, or Valkey, on that machine")
         if role in {"replica", "slave"} and self._device != "monitor":
-            remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
+            remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and {PREFIX}REDIS_PORT"
             return Finding("redis", "FAIL", what, remedy)
         if version == "?":
             text = f"{self._settings.redis_address} does not tell its version: it must be Redis 7.0 or newer, or Valkey"
@@ -113,14 +112,12 @@ class RedisDoctor:
     def _replicas(self) -> Finding:
         """Check that enough replicas confirm writes, and that the primary refuses writes without them."""
         wanted, setting = self._settings.redis_replicas, "min-replicas-to-write"
-        remedy = f"or set {PREFIX}REDIS_REPLICAS to 0: until then nothing is sold or used"
         try:
-            holders = int(self._redis.execute_command("WAIT", wanted, _WAIT_MS))
+            scripts.check(self._redis, (), wanted)
         except ResponseError as error:
-            return Finding("replicas", "FAIL", explain(error, self._settings), f"permit WAIT, {remedy}")
-        text = f"{holders} of {wanted} replicas answer"
-        if holders < wanted:
-            return Finding("replicas", "FAIL", text, f"start them, {remedy}")
+            remedy = f"or set {PREFIX}REDIS_REPLICAS to 0: until then nothing is sold or used"
+            return Finding("replicas", "FAIL", explain(error, self._settings), remedy)
+        text = f"at least {wanted} answer"
         if setting not in self._facts:
             return Finding("replicas", "OK", f"{text}; {setting}, CONFIG does not tell this user")
         if number_in(self._facts, setting) < wanted:

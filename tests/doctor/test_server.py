@@ -169,7 +169,8 @@ class TestReplicas:
 
     def test_too_few(self, server: Server) -> None:
         finding = examine(Settings("test", redis_port=server.port, redis_replicas=1), "gate")["replicas"]
-        assert (finding.status, finding.text) == ("FAIL", "0 of 1 replicas answer")
+        assert finding.status == "FAIL"
+        assert finding.text.endswith(": 0 of 1 replicas answer: check them and their network")
         assert f"set {PREFIX}REDIS_REPLICAS to 0" in finding.remedy
 
     @pytest.mark.process
@@ -180,7 +181,7 @@ class TestReplicas:
         assert (finding.status, finding.commands[0]) == ("WARN", "redis-cli CONFIG SET min-replicas-to-write 1")
         server.client().config_set("min-replicas-to-write", "1")
         finding = examine(settings, "gate")["replicas"]
-        assert (finding.status, finding.text) == ("OK", "1 of 1 replicas answer (min-replicas-to-write 1)")
+        assert (finding.status, finding.text) == ("OK", "at least 1 answer (min-replicas-to-write 1)")
 
     def test_a_user_who_may_not_wait(self, server: Server) -> None:
         settings = replace(user(server, "~*", "&*", "+@all", "-wait"), redis_replicas=1)
