@@ -1,6 +1,7 @@
 """Redis: connection, version and role, rights, clock, round trip, replicas; storage.py judges what it keeps."""
 
 import re
+import shlex
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -68,9 +69,14 @@ class RedisDoctor:
     def _questions(self) -> list[str]:
         settings = self._settings
         (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
-        question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
-        ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
-        return [ask, "sudo systemctl status redis-server"]
+        words = ["redis-cli", "-h", host, "-p", str(port)]
+        if settings.redis_tls:
+            files = settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key
+            words.append("--tls")
+            for option, file in zip(("--cacert", "--cert", "--key"), files, strict=True):
+                words += [option, file] if file else []
+        words += ["SENTINEL", "MASTERS"] if settings.redis_sentinels else ["PING"]
+        return [shlex.join(words), "sudo systemctl status redis-server"]
 
     def _server(self) -> Finding:
         greeting = self._greeting()
@@ -137,7 +143,10 @@ class RedisDoctor:
         return Finding("round trip", "FAIL" if is_slow else "OK", text, "check the network" if is_slow else "")
 
     def _rights(self) -> Finding:
-        """Check this user's rights for the device, or find the devices for which it has the rights."""
+        """Check this user's rights for the device, or find the devices for which it has the rights.
+
+        Whoever has them may still be refused: then the finding is about what the server writes.
+        """
         user = self._settings.redis_username or "default"
         granted, refused = [], []
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
@@ -150,6 +159,8 @@ class RedisDoctor:
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
+            except ResponseError as error:
+                return Finding("writes", "FAIL", explain(error, self._settings))
         if granted:
             return Finding("rights", "OK", f"user {user} has the rights of a {' and a '.join(granted)}")
         remedy = "on Redis's machine, compare with deploy/users.acl:"

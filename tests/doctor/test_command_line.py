@@ -148,8 +148,8 @@ def test_a_file_whose_meaning_is_uncertain(environment: Environment, tmp_path: P
 
 def test_a_setting_that_is_misspelt(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(f"{PREFIX}REDIS_PASWORD=secret\n")
-    status, output, _ = run(environment, "monitor", "--settings", str(tmp_path / "file"))
-    assert status == 1
+    status, output, errors = run(environment, "monitor", "--settings", str(tmp_path / "file"))
+    assert (status, errors) == (1, [])
     assert output[0].startswith(f"FAIL  settings: {PREFIX}REDIS_PASWORD ")
     assert output[0].endswith(f"{PREFIX}REDIS_PASSWORD")
     assert not any("secret" in line for line in output)
@@ -165,7 +165,7 @@ def test_a_missing_package(environment: Environment, tmp_path: Path, module: str
     assert output[-3:-1] == ["      install it", "      $ sudo scripts/install terminal"]
 
 
-def test_pins_that_another_program_holds(environment: Environment, tmp_path: Path) -> None:
+def test_a_bus_that_another_program_holds(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import spidev\ndef busy(*_): raise OSError(16, 'Device or resource busy')\nspidev.SpiDev.xfer2 = busy\n"
     )
@@ -173,6 +173,6 @@ def test_pins_that_another_program_holds(environment: Environment, tmp_path: Pat
     status, output, errors = run({**environment, "PYTHONPATH": python_path})
     assert (status, errors) == (1, [])
     assert output[-4:-2] == [
-        "FAIL  pins: OSError: [Errno 16] Device or resource busy",
+        "FAIL  reader: its bus fails: [Errno 16] Device or resource busy",
         "      stop what uses them, or remove its dtoverlay line from /boot/firmware/config.txt:",
     ]
