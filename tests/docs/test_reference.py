@@ -104,6 +104,7 @@ def undocumented_options(help_text: str) -> set[str]:
     return {option for option in options(help_text) if not re.search(rf"(?<![\w-]){option}(?![\w-])", text)}
 
 
+@pytest.mark.xdist_group("templates")  # which are made once in each process
 class TestLogLines:
     lines = tuple(quoted(row[0])[0] for table in ("line in the log", "notice") for row in OPERATING.table(table))
 

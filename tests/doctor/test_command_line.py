@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import PREFIX
+from doctor import hardware
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.processes import REPOSITORY, Program
@@ -61,6 +62,16 @@ def test_a_fault_makes_the_exit_status_1(environment: Environment) -> None:
         "      connect RST to pin 22 (GPIO 25)",
         "13 OK, 1 FAIL",
     ]
+
+
+@pytest.mark.skipif((hardware.ROOT / hardware.MODEL).exists(), reason="this is a Pi")
+def test_a_machine_that_is_no_pi_has_no_hardware_to_check(server: Server) -> None:
+    status, output, errors = run({f"{PREFIX}REDIS_PORT": str(server.port)}, "gate")
+    assert output[-2:] == [
+        "SKIP  hardware: this machine is not a Raspberry Pi: there is no hardware to check",
+        "all is well: 8 OK, 1 SKIP",
+    ]
+    assert (status, errors) == (0, [])
 
 
 def test_json(environment: Environment) -> None:
