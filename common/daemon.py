@@ -65,9 +65,9 @@ def version() -> str:
     return str(re.findall(r'^version = "(.+)"$', project.read_text(), re.MULTILINE)[0])
 
 
-def settings_or_exit(program: str) -> Settings:
+def settings_or_exit(program: str, logs_unknown: bool = True) -> Settings:
     """Read the settings from the environment; log those that are unknown; on a bad one print one line and exit."""
-    for line in unknown_settings(os.environ):
+    for line in unknown_settings(os.environ) if logs_unknown else ():
         logging.getLogger(__name__).warning("%s", line)
     try:
         return Settings.from_environment(program, os.environ)

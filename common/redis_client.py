@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from redis import Redis
+from redis._parsers import _RESP2Parser
 from redis.backoff import NoBackoff
-from redis.client import PubSub
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -56,22 +56,11 @@ def redis_client(settings: Settings, retries: int, socket_timeout_s: float) -> R
         options["ssl_keyfile"] = settings.redis_tls_key
     login: dict[str, Any] = {"username": settings.redis_username, "password": settings.redis_password}
     if not settings.redis_sentinels:
-        return _checked(_Client(host=settings.redis_host, port=settings.redis_port, **options, **login))
+        return _checked(Redis(host=settings.redis_host, port=settings.redis_port, **options, **login))
     sentinel_login = {"username": settings.redis_sentinel_username, "password": settings.redis_sentinel_password}
     sentinels = _Sentinels(settings.redis_sentinels, sentinel_kwargs=options | sentinel_login)
-    client = sentinels.master_for(settings.redis_sentinel_master, redis_class=_Client, **options, **login)
+    client = sentinels.master_for(settings.redis_sentinel_master, **options, **login)
     return _checked(cast("Redis", client))
-
-
-class _Client(Redis):
-    def pubsub(self, **options: Any) -> PubSub:  # noqa: ANN401
-        return _PubSub(self.connection_pool, **options)
-
-
-class _PubSub(PubSub):
-    def handle_message(self, response: Any, ignore_subscribe_messages: bool = False) -> Any:  # noqa: ANN401
-        with reading():
-            return super().handle_message(response, ignore_subscribe_messages)
 
 
 class _Sentinels(Sentinel):
@@ -117,6 +106,7 @@ def _checked(client: Redis) -> Redis:
     """Let the client raise errors of redis-py only, whatever it is sent."""
     pool = client.connection_pool
     pool.connection_class = CHECKED[pool.connection_class]
+    pool.connection_kwargs["parser_class"] = _RESP2Parser  # hiredis, if a system has it, raises errors of its own
     for command, callback in client.response_callbacks.items():
         client.response_callbacks[command] = _reading(callback)
     return client

@@ -14,7 +14,7 @@ from common.settings import PREFIX, Settings
 from common.text import printable
 
 _CLUSTER = "is a node of a cluster: use a server that is none, or Sentinels"
-_REPLICA = f"is a replica, which takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
+_REPLICA = f"is a replica, which takes no writes: name its primary in {PREFIX}REDIS_HOST and {PREFIX}REDIS_PORT"
 _REFUSALS = {
     "OOM": f"has no memory left: raise its maxmemory, or lower {PREFIX}JOURNAL_LENGTH",
     "MISCONF": "cannot save to its disk, and takes no writes: check that disk, and the server's log",

@@ -34,7 +34,7 @@ def main() -> None:
         os.environ.update(file.values)
     except (OSError, ValueError) as error:
         parser.error(f"--settings: {options.settings}: {error}")
-    settings = settings_or_exit("doctor")
+    settings = settings_or_exit("doctor", logs_unknown=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     is_coloured = takes_colours()

@@ -31,11 +31,11 @@ def pins_held(root: Path) -> Finding | None:
         line = re.search(rf"\((?:GPIO{wire.bcm}|PIN{wire.header_pin}) *\|(.+?) *\)", lines)
         function = re.search(rf"(?m)^pin {wire.bcm} \(gpio{wire.bcm}\): (?:device )?(?!{_FREE})(\S+)", functions)
         held += [f"GPIO {wire.bcm} is held by {owner[1]}" for owner in (line, function) if owner]
-    return _finding(", ".join(held), root) if held else None
+    return _finding("pins", ", ".join(held), root) if held else None
 
 
 def pins_refused(error: BaseException, root: Path) -> Finding:
-    """Return the finding for an error of the GPIO library or of the bus."""
+    """Return the finding for an error of the GPIO library, or of the bus, which is any other `OSError`."""
     cause = error.__cause__ or error if isinstance(error, PinError) else error
     if isinstance(cause, BlockingIOError):
         return Finding("reader", "SKIP", str(error))
@@ -44,10 +44,12 @@ def pins_refused(error: BaseException, root: Path) -> Finding:
         return Finding("pins", "FAIL", text, "join the group, then log in again", ["sudo usermod -aG gpio $USER"])
     if "SOC peripheral" in text:
         return Finding("pins", "FAIL", text, "use rpi-lgpio", ["sudo apt install python3-rpi-lgpio"])
-    return _finding(text, root)
+    if isinstance(error, OSError) and not isinstance(error, PinError):
+        return _finding("reader", f"its bus fails: {error}", root)
+    return _finding("pins", text, root)
 
 
-def _finding(text: str, root: Path) -> Finding:
+def _finding(name: str, text: str, root: Path) -> Finding:
     """Return the finding, with the programs that have the pins or the bus open, and how to stop them."""
     commands = []
     for process in (root / "proc").glob("[0-9]*"):
@@ -59,7 +61,7 @@ def _finding(text: str, root: Path) -> Finding:
             commands.append(f"sudo systemctl stop {unit[1]}" if unit else f"sudo kill {process.name}")
             text += f"; {read(process / 'comm').strip()} has {' and '.join(devices)} open"
     remedy = "stop what uses them, or remove its dtoverlay line from /boot/firmware/config.txt:"
-    return Finding("pins", "FAIL", text, remedy, commands or [_WHO])
+    return Finding(name, "FAIL", text, remedy, commands or [_WHO])
 
 
 def read(path: Path) -> str:

@@ -1,6 +1,7 @@
 """Redis: connection, version and role, rights, clock, round trip, replicas; storage.py judges what it keeps."""
 
 import re
+import shlex
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,6 @@ from system_monitor.redis_source import subscribed
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
 _CLOCK_LIMIT_S = 60.0
-_WAIT_MS = 500
 
 
 class RedisDoctor:
@@ -69,9 +69,14 @@ class RedisDoctor:
     def _questions(self) -> list[str]:
         settings = self._settings
         (host, port), *_ = *settings.redis_sentinels, (settings.redis_host, settings.redis_port)
-        question = "SENTINEL MASTERS" if settings.redis_sentinels else "PING"
-        ask = f"redis-cli -h {host} -p {port}{' --tls' if settings.redis_tls else ''} {question}"
-        return [ask, "sudo systemctl status redis-server"]
+        words = ["redis-cli", "-h", host, "-p", str(port)]
+        if settings.redis_tls:
+            files = settings.redis_tls_ca, settings.redis_tls_cert, settings.redis_tls_key
+            words.append("--tls")
+            for option, file in zip(("--cacert", "--cert", "--key"), files, strict=True):
+                words += [option, file] if file else []
+        words += ["SENTINEL", "MASTERS"] if settings.redis_sentinels else ["PING"]
+        return [shlex.join(words), "sudo systemctl status redis-server"]
 
     def _server(self) -> Finding:
         greeting = self._greeting()
@@ -80,7 +85,7 @@ class RedisDoctor:
         if server == "redis" and re.match(r"[0-6]\.", version):
             return Finding("redis", "FAIL", what, "install Redis 7.0 or newer, or Valkey, on that machine")
         if role in {"replica", "slave"} and self._device != "monitor":
-            remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and _PORT"
+            remedy = f"it takes no writes: name its primary in {PREFIX}REDIS_HOST and {PREFIX}REDIS_PORT"
             return Finding("redis", "FAIL", what, remedy)
         if version == "?":
             text = f"{self._settings.redis_address} does not tell its version: it must be Redis 7.0 or newer, or Valkey"
@@ -113,14 +118,12 @@ class RedisDoctor:
     def _replicas(self) -> Finding:
         """Check that enough replicas confirm writes, and that the primary refuses writes without them."""
         wanted, setting = self._settings.redis_replicas, "min-replicas-to-write"
-        remedy = f"or set {PREFIX}REDIS_REPLICAS to 0: until then nothing is sold or used"
         try:
-            holders = int(self._redis.execute_command("WAIT", wanted, _WAIT_MS))
+            scripts.check(self._redis, (), wanted)
         except ResponseError as error:
-            return Finding("replicas", "FAIL", explain(error, self._settings), f"permit WAIT, {remedy}")
-        text = f"{holders} of {wanted} replicas answer"
-        if holders < wanted:
-            return Finding("replicas", "FAIL", text, f"start them, {remedy}")
+            remedy = f"or set {PREFIX}REDIS_REPLICAS to 0: until then nothing is sold or used"
+            return Finding("replicas", "FAIL", explain(error, self._settings), remedy)
+        text = f"at least {wanted} answer"
         if setting not in self._facts:
             return Finding("replicas", "OK", f"{text}; {setting}, CONFIG does not tell this user")
         if number_in(self._facts, setting) < wanted:
@@ -140,7 +143,10 @@ class RedisDoctor:
         return Finding("round trip", "FAIL" if is_slow else "OK", text, "check the network" if is_slow else "")
 
     def _rights(self) -> Finding:
-        """Check this user's rights for the device, or find the devices for which it has the rights."""
+        """Check this user's rights for the device, or find the devices for which it has the rights.
+
+        Whoever has them may still be refused: then the finding is about what the server writes.
+        """
         user = self._settings.redis_username or "default"
         granted, refused = [], []
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
@@ -153,6 +159,8 @@ class RedisDoctor:
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
+            except ResponseError as error:
+                return Finding("writes", "FAIL", explain(error, self._settings))
         if granted:
             return Finding("rights", "OK", f"user {user} has the rights of a {' and a '.join(granted)}")
         remedy = "on Redis's machine, compare with deploy/users.acl:"

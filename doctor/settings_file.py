@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from common.settings import unknown_settings
+from common.settings import PREFIX, SETTINGS, unknown_settings
 from doctor.finding import Finding
 
 _STATEMENT = re.compile(
@@ -64,9 +64,14 @@ def _unescape(quoted: str, plain: str) -> str:
 
 
 def check_settings(file: SettingsFile, environment: Mapping[str, str]) -> Iterator[Finding]:
-    """Yield a finding for each line of the file, and each variable that looks like one of ours, that sets nothing."""
-    problems = [*file.ignored, *unknown_settings(environment)]
-    for problem in problems:
+    """Yield a finding for each line of the file, and each variable that looks like one of ours, that sets nothing.
+
+    What looks like one of ours counts in the file also where the right one is set.
+    """
+    known = {PREFIX + setting.name for setting in SETTINGS}
+    others = {name: value for name, value in file.values.items() if name not in known}
+    problems = [*file.ignored, *unknown_settings(environment), *unknown_settings(others)]
+    for problem in dict.fromkeys(problems):
         yield Finding("settings", "FAIL", problem, "correct it; to list the settings:", ["python3 -m doctor --help"])
     if not problems:
         yield Finding("settings", "OK", "every name is known")

@@ -19,7 +19,7 @@ _MEANINGS: tuple[tuple[str, str, str, Status, str, str], ...] = (
     ("durability", "appendonly", "yes", "OK", "changes go to an append-only file, at an interval that is not told", ""),
     ("eviction", "maxmemory-policy", "noeviction", "OK", "a full server refuses sales and keeps every pass", ""),
     ("eviction", "maxmemory-policy", "volatile-.+", "WARN", "a full server deletes two hour passes", "noeviction"),
-    ("eviction", "maxmemory-policy", ".+", "FAIL", "a full server deletes passes", "noeviction"),
+    ("eviction", "maxmemory-policy", ".+", "WARN", "a full server deletes passes", "noeviction"),
 )
 """A finding's name, one of the server's settings, its value, what that means, and a better value."""
 

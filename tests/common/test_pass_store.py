@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from common import scripts
+from common import redis_link, scripts
 from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
@@ -354,7 +354,8 @@ class TestUnanswered:
         wait_for(lambda: lossy.problem is None)
         assert lossy.use(OTHER_CARD) is UseOutcome.NO_PASS
 
-    def test_an_unknown_answer_is_none(self, store: PassStore, redis: Redis) -> None:
+    def test_an_unknown_answer_is_none(self, store: PassStore, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
         request = store.new_request(CARD)
         next_one = request._replace(number=request.number + 1)
         scripts.run(redis, REVERSE, next_one, ["test", 1000, next_one.number])

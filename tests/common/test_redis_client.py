@@ -13,15 +13,13 @@ from typing import Any
 
 import pytest
 import trustme
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import settings as runs
 from hypothesis import strategies as st
 from redis import Redis
-from redis._parsers import _HiredisParser, _RESP2Parser
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
-from redis.utils import HIREDIS_AVAILABLE
 
 from common.redis_client import redis_client
 from common.redis_errors import explain
@@ -33,10 +31,6 @@ from tests.processes import Program, wait_for
 from tests.talkative_server import TalkativeServer
 
 TIMEOUT_S = 3.0
-PARSERS = [
-    _RESP2Parser,
-    pytest.param(_HiredisParser, marks=pytest.mark.skipif(not HIREDIS_AVAILABLE, reason="no hiredis")),
-]
 NOT_RESP = {
     "no number": b":abc\r\n",
     "a number of 5,000 digits": b":" + b"9" * 5000 + b"\r\n",
@@ -51,12 +45,6 @@ NOT_RESP = {
     "garbage": bytes(range(256)) + b"\r\n",
     "an empty line": b"\r\n",
 }
-
-
-def listen(redis: Redis) -> object:
-    with redis.pubsub() as pubsub:
-        pubsub.psubscribe("*")
-        return pubsub.get_message(timeout=TIMEOUT_S)
 
 
 def use(redis: Redis) -> object:
@@ -74,7 +62,6 @@ CALLS: list[Callable[[Redis], object]] = [
     lambda redis: redis.xinfo_stream("journal"),
     lambda redis: redis.execute_command("HELLO"),
     use,
-    listen,
 ]
 
 
@@ -122,10 +109,8 @@ def through(sentinel: TalkativeServer) -> Settings:
     return Settings("test", redis_sentinels=(("127.0.0.1", sentinel.port),))
 
 
-def client(settings: Settings, parser: object = _RESP2Parser) -> Redis:
-    client = redis_client(settings, retries=0, socket_timeout_s=TIMEOUT_S)
-    client.connection_pool.connection_kwargs["parser_class"] = parser
-    return client
+def client(settings: Settings) -> Redis:
+    return redis_client(settings, retries=0, socket_timeout_s=TIMEOUT_S)
 
 
 def reason(settings: Settings, call: Callable[[Redis], object] = CALLS[0]) -> str:
@@ -138,14 +123,13 @@ def reason(settings: Settings, call: Callable[[Redis], object] = CALLS[0]) -> st
     raise AssertionError("it did not fail")
 
 
-@pytest.mark.parametrize("parser", PARSERS)
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("answer", NOT_RESP.values(), ids=NOT_RESP)
 def test_what_is_not_resp_is_a_broken_connection(
-    answer: bytes, call: Callable[[Redis], object], parser: object, server: TalkativeServer
+    answer: bytes, call: Callable[[Redis], object], server: TalkativeServer
 ) -> None:
     server.answer = answer
-    with client(to(server), parser) as redis, pytest.raises(NoConnectionError):
+    with client(to(server)) as redis, pytest.raises(NoConnectionError):
         call(redis)
 
 
@@ -182,24 +166,20 @@ def test_and_so_it_is_with_tls(tls_server: TalkativeServer, authority: trustme.C
 replies: st.SearchStrategy[Any] = st.recursive(
     st.integers().map(lambda number: b":%d\r\n" % number)
     | st.binary(max_size=9).map(lambda text: b"$%d\r\n%s\r\n" % (len(text), text))
-    | st.sampled_from([b"+OK\r\n", b"$-1\r\n", b"*-1\r\n", b"-ERR no\r\n", b"-MOVED 1 a:1\r\n", b"-LOADING\r\n"])
-    | st.sampled_from([b"$8\r\npmessage\r\n", b"$7\r\nmessage\r\n", b"$12\r\npunsubscribe\r\n", b"$4\r\npong\r\n"]),
+    | st.sampled_from([b"+OK\r\n", b"$-1\r\n", b"*-1\r\n", b"-ERR no\r\n", b"-MOVED 1 a:1\r\n", b"-LOADING\r\n"]),
     lambda children: st.lists(children, max_size=4).map(lambda each: b"*%d\r\n%s" % (len(each), b"".join(each))),
 )
 """RESP, but hardly the answer to any command."""
 PIECES = [b"*", b"$", b":", b"+", b"-", b"\r\n", b"-1", b"3", b"99", b"MOVED ", b"a", b"\xff"]
 
 
-@pytest.mark.parametrize("parser", PARSERS)
 @given(answer=st.binary() | st.lists(st.sampled_from(PIECES)).map(b"".join) | replies, call=st.sampled_from(CALLS))
-@example(answer=b":5\r\n", call=listen)
-@example(answer=b"*1\r\n:5\r\n", call=listen)
 @runs(max_examples=100)
 def test_no_answer_raises_anything_else(
-    parser: object, server: TalkativeServer, answer: bytes, call: Callable[[Redis], object]
+    server: TalkativeServer, answer: bytes, call: Callable[[Redis], object]
 ) -> None:
     server.answer = answer
-    with client(to(server), parser) as redis, suppress(RedisError, OSError):
+    with client(to(server)) as redis, suppress(RedisError, OSError):
         call(redis)
 
 
@@ -230,11 +210,10 @@ def test_a_server_that_ends_the_connection_at_the_first_request_may_talk_tls(ser
     assert "before its first answer): if it talks TLS, set TRANSIT_PASS_DEMO_REDIS_TLS to yes" in reason(to(server))
 
 
-@pytest.mark.parametrize("parser", PARSERS)
-def test_a_connection_that_another_thread_closes_did_not_answer_in_time(parser: object) -> None:
+def test_a_connection_that_another_thread_closes_did_not_answer_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = Settings("test", redis_port=silent.getsockname()[1])
-        with client(settings, parser) as redis, ThreadPoolExecutor() as threads:
+        with client(settings) as redis, ThreadPoolExecutor() as threads:
             waiting = threads.submit(redis.ping)
             accepted, _ = silent.accept()
             with accepted:

@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +135,12 @@ def configured(redis: Any, name: str, value: str) -> Iterator[None]:
         redis.config_set(name, before)
 
 
+def is_free(redis: Any) -> bool:
+    with suppress(ResponseError):
+        return bool(redis.ping())
+    return False
+
+
 def said_of(server: Server, script: str = WRITE) -> str:
     """Return what an operator is told of a script that does not run."""
     settings = Settings("gate-1", redis_port=server.port)
@@ -172,13 +178,14 @@ def test_a_script_that_does_not_end(own_server: Server) -> None:
             assert said_of(own_server).startswith("is held up by a script: if it does not end, run `redis-cli SCRIPT")
         finally:
             redis.script_kill()
+            wait_for(lambda: is_free(redis))
 
 
 def test_a_replica_and_one_that_has_lost_its_primary(own_server: Server) -> None:
     with own_server.client() as redis:
         redis.replicaof("127.0.0.1", free_port())
         try:
-            remedy = f"name its primary in {PREFIX}REDIS_HOST and _PORT"
+            remedy = f"name its primary in {PREFIX}REDIS_HOST and {PREFIX}REDIS_PORT"
             assert said_of(own_server) == f"is a replica, which takes no writes: {remedy}"
             with configured(redis, "replica-serve-stale-data", "no"):
                 assert "is a replica that has lost its primary" in said_of(own_server, "return redis.call('GET', 'a')")

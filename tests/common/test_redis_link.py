@@ -85,7 +85,10 @@ def test_a_call_that_takes_too_long_ends_and_the_link_recovers(
         wait_for(lambda: link.problem is None)
 
 
-def test_a_check_that_fails_while_nobody_calls_is_out_of_service(settings: Settings) -> None:
+def test_a_check_that_fails_while_nobody_calls_is_out_of_service(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
     faults: list[Exception] = []
 
     def check(_: Redis) -> None:

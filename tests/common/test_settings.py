@@ -199,7 +199,7 @@ def test_a_bad_value_is_refused_in_one_clear_line(name: str, value: str) -> None
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor"])
+@pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor", "doctor"])
 def test_each_program_refuses_it(program: str) -> None:
     with Program(program, environment={f"{PREFIX}REDIS_PORT": "http"}) as process:
         assert process.end() == 2
@@ -263,5 +263,6 @@ class TestUnknownSettings:
         assert monitor.errors == [self.LINE]
 
 
-def test_help_text_has_a_line_for_each() -> None:
-    assert len(help_text().splitlines()) == len(SETTINGS) + 1
+def test_help_text_has_a_line_for_each_with_its_whole_name() -> None:
+    _, *lines = help_text().splitlines()
+    assert [line.split()[0] for line in lines] == [PREFIX + setting.name for setting in SETTINGS]

@@ -98,9 +98,9 @@ def tls_settings(tls_server: Server) -> Settings:
     return Settings("test", redis_port=tls_server.port, redis_tls=True, redis_tls_ca=str(tls_server.authority))
 
 
-def said_to(settings: Settings) -> str:
+def said_to(settings: Settings, timeout_s: float = 1.0) -> str:
     """Return what an operator is told of a call that fails."""
-    with redis_client(settings, retries=0, socket_timeout_s=1) as redis:
+    with redis_client(settings, retries=0, socket_timeout_s=timeout_s) as redis:
         try:
             redis.ping()
         except RedisError as error:
@@ -188,7 +188,7 @@ def test_a_server_that_asks_for_a_client_s_certificate(
 
 
 def test_a_server_without_tls(settings: Settings, tls_settings: Settings) -> None:
-    assert said_to(replace(tls_settings, redis_port=settings.redis_port)) == (
+    assert said_to(replace(tls_settings, redis_port=settings.redis_port), timeout_s=0.1) == (
         f"no TLS with Redis at 127.0.0.1:{settings.redis_port} (its handshake was not answered in time): "
         f"if it does not talk TLS, set {PREFIX}REDIS_TLS to no"
     )

@@ -209,9 +209,11 @@ def test_all_programs_are_installed_and_removed_together(gate: DebianTree) -> No
     gate.path(SETTINGS).write_text("mine")
     gate.install("monitor")
     assert [kind for kind in UNITS if is_enabled(gate, kind)] == ["gate", "monitor"]
+    gate.path("/run/entry-gate").mkdir()  # which its unit preserves
 
     gate.install("--remove")
 
+    assert not gate.path("/run/entry-gate").exists()
     assert not list(gate.path("/etc/systemd").rglob("*entry-gate*"))
     assert not any(is_enabled(gate, kind) for kind in UNITS)
     assert not gate.path(HOME).exists()

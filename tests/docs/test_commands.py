@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from simulator.virtual_pi.station import VirtualPi
 from tests.docs.documents import documents
 from tests.processes import REPOSITORY
 
-ENDED_BY_CTRL_C = {"scripts/demo\n": ("scripts/demo --port 0", "The station is at http://127.0.0.1:")}
+ENDED_BY_CTRL_C = {"scripts/demo\n": ("scripts/demo --no-browser --port 0", "The station is at http://127.0.0.1:")}
 LIMIT_S = 120.0
 
 FENCES = {f"{document}:{fence.line}": fence for document in documents() for fence in document.fences}
@@ -74,19 +74,14 @@ class Shell:
         if self._process.poll() is None:
             os.killpg(self._process.pid, number)
 
-    def type(self, line: str) -> None:
-        print(line, file=self._process.stdin, flush=True)
-
-    def lines_until(self, *shapes: str) -> list[str]:
-        """Return the lines up to the one with which all these shapes have been met, in any order."""
+    def wait_for(self, expected: str) -> None:
+        """Wait for a line that has this shape in it."""
         lines: list[str] = []
-        missing = list(shapes)
         for line in self._process.stdout or ():
             lines.append(line)
-            missing = [each for each in missing if each not in shape(line)]
-            if not missing:
-                return lines
-        raise EOFError(f"no {missing} in {lines}")
+            if expected in shape(line):
+                return
+        raise EOFError(f"no {expected} in {lines}")
 
     def end(self) -> tuple[int, list[str]]:
         """Wait for the end; return the exit status and the lines that are left."""
@@ -106,7 +101,7 @@ def test_command_runs(name: str, environment: dict[str, str]) -> None:
     command, readiness = ENDED_BY_CTRL_C.get(text, (text, ""))
     with Shell(command, environment | FENCES[name].environment) as shell:
         if readiness:
-            shell.lines_until(shape(readiness))
+            shell.wait_for(shape(readiness))
             shell.interrupt()
         status, output = shell.end()
     assert status == (130 if readiness else 0), output
@@ -121,23 +116,6 @@ def test_command_prints_what_is_shown(name: str, environment: dict[str, str]) ->
     with Shell(first.removeprefix("$ "), environment | FENCES[name].environment) as shell:
         _, output = shell.end()
     assert list(map(shape, output)) == list(map(shape, shown))
-
-
-@pytest.mark.process
-@pytest.mark.parametrize("name", fences("demo", run=True))
-def test_demo_answers_as_shown(name: str, environment: dict[str, str]) -> None:
-    with Shell("scripts/demo --no-browser", environment) as demo:
-        demo.lines_until("terminal  connected to Redis at 0:0", "gate      connected to Redis at 0:0")
-        for line, answers in conversation(FENCES[name].text.splitlines()):
-            demo.type(line)
-            demo.lines_until(*map(shape, answers))
-
-
-def conversation(lines: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-    """Yield each line that is typed, after `> `, with the lines that answer it."""
-    starts = [number for number, line in enumerate(lines) if line.startswith("> ")]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        yield lines[start].removeprefix("> "), list(lines[start + 1 : end])
 
 
 @pytest.mark.parametrize("name", fences("sh", "console", run=False))
@@ -162,5 +140,5 @@ def repository_files(text: str) -> Iterator[str]:
 
 
 def test_every_fence_has_a_known_language() -> None:
-    known = {"sh", "console", "demo", "text", "ini", "python", "lua"}
+    known = {"sh", "console", "text", "ini", "python", "lua"}
     assert [name for name, fence in FENCES.items() if fence.language not in known] == []

@@ -22,8 +22,8 @@ from common.passes import PassType
 from common.request import Request
 from common.rights import TO_SELL, TO_USE
 from common.scripts import REVERSE, USE
-from common.settings import SETTINGS, Settings
-from tests.docs.documents import document, documents
+from common.settings import PREFIX, SETTINGS, Settings
+from tests.docs.documents import Document, document, documents
 from tests.drills.all_drills import DRILLS
 from tests.processes import REPOSITORY
 
@@ -45,7 +45,13 @@ def quoted(cell: str) -> list[str]:
 
 def test_settings() -> None:
     rows = [[cell.replace("`", "") for cell in row] for row in OPERATING.table("variable")]
-    assert rows == [[row.name, row.description, row.takes, row.default] for row in SETTINGS]
+    assert rows == [[PREFIX + row.name, row.description, row.takes, row.default] for row in SETTINGS]
+
+
+@pytest.mark.parametrize("each", [each for each in documents() if str(each) != "CHANGELOG.md"], ids=str)
+def test_a_setting_has_its_whole_name(each: Document) -> None:
+    names = {setting.name for setting in SETTINGS}
+    assert [word for word in quoted(each.prose) if word.partition("=")[0] in names] == []
 
 
 class TestWiring:
@@ -98,6 +104,7 @@ def undocumented_options(help_text: str) -> set[str]:
     return {option for option in options(help_text) if not re.search(rf"(?<![\w-]){option}(?![\w-])", text)}
 
 
+@pytest.mark.xdist_group("templates")  # which are made once in each process
 class TestLogLines:
     lines = tuple(quoted(row[0])[0] for table in ("line in the log", "notice") for row in OPERATING.table(table))
 

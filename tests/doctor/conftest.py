@@ -24,6 +24,7 @@ def safe_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory) 
         server_program, tmp_path_factory.mktemp("server"), "--appendonly", "yes", "--repl-diskless-sync-delay", "0"
     ) as server:
         yield server
+        server.kill()  # one that is writing its append-only file anew refuses to end
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from common.settings import PREFIX
+from doctor import hardware
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.processes import REPOSITORY, Program
@@ -61,6 +62,16 @@ def test_a_fault_makes_the_exit_status_1(environment: Environment) -> None:
         "      connect RST to pin 22 (GPIO 25)",
         "13 OK, 1 FAIL",
     ]
+
+
+@pytest.mark.skipif((hardware.ROOT / hardware.MODEL).exists(), reason="this is a Pi")
+def test_a_machine_that_is_no_pi_has_no_hardware_to_check(server: Server) -> None:
+    status, output, errors = run({f"{PREFIX}REDIS_PORT": str(server.port)}, "gate")
+    assert output[-2:] == [
+        "SKIP  hardware: this machine is not a Raspberry Pi: there is no hardware to check",
+        "all is well: 8 OK, 1 SKIP",
+    ]
+    assert (status, errors) == (0, [])
 
 
 def test_json(environment: Environment) -> None:
@@ -148,8 +159,8 @@ def test_a_file_whose_meaning_is_uncertain(environment: Environment, tmp_path: P
 
 def test_a_setting_that_is_misspelt(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "file").write_text(f"{PREFIX}REDIS_PASWORD=secret\n")
-    status, output, _ = run(environment, "monitor", "--settings", str(tmp_path / "file"))
-    assert status == 1
+    status, output, errors = run(environment, "monitor", "--settings", str(tmp_path / "file"))
+    assert (status, errors) == (1, [])
     assert output[0].startswith(f"FAIL  settings: {PREFIX}REDIS_PASWORD ")
     assert output[0].endswith(f"{PREFIX}REDIS_PASSWORD")
     assert not any("secret" in line for line in output)
@@ -165,7 +176,7 @@ def test_a_missing_package(environment: Environment, tmp_path: Path, module: str
     assert output[-3:-1] == ["      install it", "      $ sudo scripts/install terminal"]
 
 
-def test_pins_that_another_program_holds(environment: Environment, tmp_path: Path) -> None:
+def test_a_bus_that_another_program_holds(environment: Environment, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import spidev\ndef busy(*_): raise OSError(16, 'Device or resource busy')\nspidev.SpiDev.xfer2 = busy\n"
     )
@@ -173,6 +184,6 @@ def test_pins_that_another_program_holds(environment: Environment, tmp_path: Pat
     status, output, errors = run({**environment, "PYTHONPATH": python_path})
     assert (status, errors) == (1, [])
     assert output[-4:-2] == [
-        "FAIL  pins: OSError: [Errno 16] Device or resource busy",
+        "FAIL  reader: its bus fails: [Errno 16] Device or resource busy",
         "      stop what uses them, or remove its dtoverlay line from /boot/firmware/config.txt:",
     ]

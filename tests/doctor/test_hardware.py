@@ -251,6 +251,15 @@ class TestReader:
         assert found["reader"].text == "a wire is loose or too long: its version reads 0x00, 0x92"
         assert (found["reader"].status, found["reset"].status) == ("FAIL", "SKIP")
 
+    def test_a_bus_that_fails(self, board: Board, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_: object) -> list[int]:
+            raise OSError(110, "Connection timed out")
+
+        monkeypatch.setattr(board, "transfer", fail)
+        finding = list(hardware_findings("gate", True, clock))[-1]
+        assert (finding.name, finding.status) == ("reader", "FAIL")
+        assert finding.text == "its bus fails: [Errno 110] Connection timed out"
+
     @pytest.mark.usefixtures("reset_wire_on_pin_15")
     def test_reset_wire_on_another_pin(self, clock: FakeClock) -> None:
         finding = by_name(hardware_findings(None, False, clock))["reset"]

@@ -92,6 +92,12 @@ class TestFinding:
         (finding,) = check_settings(parse(text), {})
         assert (finding.status, finding.text) == ("FAIL", problem)
 
+    def test_a_name_without_the_prefix_where_the_right_one_is_set_too(self) -> None:
+        file = parse(f"{NAME}=\nREDIS_PASSWORD=depot\n")
+        (finding,) = check_settings(file, {**file.values, NAME: "other"})
+        assert finding.status == "FAIL"
+        assert finding.text == f"REDIS_PASSWORD is not a setting and is ignored; the nearest is {NAME}"
+
     def test_each_variable_that_sets_nothing(self) -> None:
         environment = {f"{PREFIX}REDIS_HOTS": "x", "REDIS_PASSWORD": "depot"}
         findings = list(check_settings(parse(""), environment))
