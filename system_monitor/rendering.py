@@ -14,18 +14,21 @@ from system_monitor.events import Event
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
 _DENIALS = {
-    "no-pass": "it holds no pass",
-    "invalid-pass": "its pass is invalid",
-    "blocked-pass": "its pass is blocked",
+    "no-pass": "no pass",
+    "invalid-pass": "invalid pass",
+    "blocked-pass": "blocked pass",
 }
+_DEVICE_COLUMN = range(8, 21)  # its width, from the narrowest to the widest
+_CARD_WIDTH = 12  # the digits of most 4-byte UIDs
 
 
 @dataclass(frozen=True)
 class Style:
-    """What is written before each part of a line, and after it (ECMA-48 SGR)."""
+    """What is written before each part of a line, by its role, and after it (SGR, ECMA-48, 8.3.117)."""
 
     time: str = ""
-    issued: str = ""
+    device: str = ""
+    sold: str = ""
     activated: str = ""
     used: str = ""
     left: str = ""
@@ -35,24 +38,33 @@ class Style:
     malformed: str = ""
     end: str = ""
 
+    def paint(self, code: str, text: str) -> str:
+        """Return the text with the code of a role around it."""
+        return f"{code}{text}{self.end}" if code else text
 
+
+# Colours of the 6 x 6 x 6 cube look the same in every terminal, while the first sixteen are each terminal's own. These
+# have a contrast of at least 3:1 on black, on white and on both backgrounds of Solarized.
+_YELLOW, _MAGENTA, _BLUE, _RED, _CYAN = (f"\x1b[38;5;{number}m" for number in (136, 164, 63, 196, 30))
 PLAIN = Style()
 COLORED = Style(
-    time="\x1b[2m",
-    issued="\x1b[33m",
-    activated="\x1b[35m",
-    used="\x1b[34m",
-    left="\x1b[33m",
-    denied="\x1b[31m",
-    reversed="\x1b[36m",
-    owed="\x1b[31m",
-    malformed="\x1b[31m",
+    sold=_YELLOW,
+    activated=_MAGENTA,
+    used=_BLUE,
+    left=_YELLOW,
+    denied=_RED,
+    reversed=_CYAN,
+    owed=_RED,
+    malformed=_RED,
     end="\x1b[0m",
 )
 
 
 class Renderer:
-    """Turns an event into a line: time, device, what happened."""
+    """Turns an event into a line: time, device, card, what happened.
+
+    A line of today has at most 80 columns if the device's name has at most 20 characters and the card a 4-byte UID.
+    """
 
     def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
         """Create a renderer.
@@ -65,44 +77,59 @@ class Renderer:
         self._style = style
         self._now = now
         self._time = lru_cache(maxsize=1000)(_time)
+        self._device_width = _DEVICE_COLUMN[0]
 
     def line(self, event: Event) -> str:
         """Describe an event."""
         now_s = int(self._now())
         at = event.at
-        at_s = now_s if at is None else at // 1000
-        device = printable(event.device or "-", 64)
         style = self._style
-        return f"{style.time}{self._time(at_s, now_s // 60)}{style.end}  {device:<20}  {self._sentence(event)}"
+        at_text = style.paint(style.time, self._time(now_s if at is None else at // 1000, now_s // 60))
+        return f"{at_text}  {style.paint(style.device, self._device(event))}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a malformed message."""
-        return f"{self._style.malformed}malformed message on {printable(channel, 64)}: {reason}{self._style.end}"
+        malformed = self._style.paint(self._style.malformed, "malformed message")
+        return f"{malformed} on {printable(channel, 64)}: {reason}"
+
+    def _device(self, event: Event) -> str:
+        """Return the device's name, as wide as the widest so far."""
+        name = printable(event.device or "-", 64)
+        if len(name) > self._device_width:
+            self._device_width = min(len(name), _DEVICE_COLUMN[-1])
+        return name.ljust(self._device_width)
 
     def _sentence(self, event: Event) -> str:
         style = self._style
-        card = f"card {printable(event.card, 40)}"
         pass_type = event.pass_type
-        its_pass = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
+        name = _PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
             case "pass-issued":
-                colour, what = style.issued, f"was issued a {its_pass}"
+                what = f"{style.paint(style.sold, 'issued')} {name}"
             case "pass-activated":
-                colour, what = style.activated, f"activated its {its_pass}{_time_left(event)}"
+                what = f"{style.paint(style.activated, 'activated')} {name}"
             case "pass-used":
-                left = _trips_left(event.number("remainingTrips")) or _time_left(event)
-                colour, what = style.used, f"used its {its_pass} for a journey{style.left}{left}"
+                left = self._left(event.number("remainingTrips"), event.number("remainingTime"))
+                what = f"{name} {style.paint(style.used, 'used')}{left}"
             case "pass-denied":
-                colour, what = style.denied, f"was denied{_reason(event)}"
+                what = f"{style.paint(style.denied, 'denied')}{_reason(event)}"
             case "pass-reversed":
-                left = _trips_left(event.pass_trips)
-                colour, what = style.reversed, f"was given back a trip of its {its_pass}{style.left}{left}"
+                what = f"{style.paint(style.reversed, 'reversed')} {name}{self._left(event.pass_trips)}"
             case "pass-owed":
-                tap = printable(event.text_of("tap"), 64)
-                colour, what = style.owed, f"is owed a trip of its {its_pass}, not given back for tap {tap}"
+                what = f"{style.paint(style.owed, 'owed')} one trip ({name})"
             case _:
                 return f"{printable(event.channel, 64)}: {printable(event.text)}"
-        return f"{colour}{card} {what}{style.end}"
+        return f"card {printable(event.card, 40):<{_CARD_WIDTH}}  {what}"
+
+    def _left(self, trips: int | None, seconds: int | None = None) -> str:
+        """Return how many trips are left on a pass, or how much of its time."""
+        if trips is not None:
+            left = f"{trips} left"
+        elif seconds is not None:
+            left = f"{seconds // 60} min left"
+        else:
+            return ""
+        return f", {self._style.paint(self._style.left, left)}"
 
 
 def json_line(event: Event) -> str:
@@ -145,16 +172,4 @@ def _doubt(card: str) -> str:
     tapped = Card(int(card).to_bytes(5)[:4])
     if tapped.serial_number != card or tapped.can_hold_pass:
         return ""
-    return "it is no card: a phone" if tapped.is_random else "its UID is one that many phones and copies share"
-
-
-def _trips_left(left: int | None) -> str:
-    return "" if left is None else f", {count(left, 'trip')} left"
-
-
-def _time_left(event: Event) -> str:
-    left = event.number("remainingTime")
-    if left is None:
-        return ""
-    hours, minutes = divmod(left // 60, 60)
-    return f", {hours} h {minutes:02} min left"
+    return "a phone, not a card" if tapped.is_random else "a UID shared by many"
