@@ -11,12 +11,14 @@ from functools import lru_cache
 from common.cards import Card
 from common.text import printable
 from system_monitor.events import Event
+from system_monitor.two_hours import RAN_OUT
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
 _DENIALS = {
     "no-pass": "no pass",
     "invalid-pass": "invalid pass",
     "blocked-pass": "blocked pass",
+    RAN_OUT: "two hours ran out",
 }
 _DEVICE_COLUMN = range(8, 21)  # its width, from the narrowest to the widest
 _CARD_WIDTH = 12  # the digits of most 4-byte UIDs
