@@ -20,8 +20,9 @@ _DENIALS = {
     "blocked-pass": "blocked pass",
     RAN_OUT: "two hours ran out",
 }
-_DEVICE_COLUMN = range(8, 21)  # its width, from the narrowest to the widest
-_CARD_WIDTH = 12  # the digits of most 4-byte UIDs
+WIDEST_DEVICE = 20
+WIDEST_CARD = len("card ") + 17  # of a 7-byte UID
+WIDEST_BOTH = WIDEST_DEVICE + len("card ") + 13  # of a 4-byte UID, so that its line has at most 80 columns
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ COLORED = Style(
 class Renderer:
     """Turns an event into a line: time, device, card, what happened.
 
-    A line of today has at most 80 columns if the device's name has at most 20 characters and the card a 4-byte UID.
+    The columns of devices and cards grow with what they meet. A line of today has at most 80 columns if the device's
+    name has at most 20 characters and the card a 4-byte UID.
     """
 
     def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
@@ -79,7 +81,8 @@ class Renderer:
         self._style = style
         self._now = now
         self._time = lru_cache(maxsize=1000)(_time)
-        self._device_width = _DEVICE_COLUMN[0]
+        self._device_width = len("terminal")
+        self._card_width = len("card 112125033744")
 
     def line(self, event: Event) -> str:
         """Describe an event."""
@@ -87,19 +90,15 @@ class Renderer:
         at = event.at
         style = self._style
         at_text = style.paint(style.time, self._time(now_s if at is None else at // 1000, now_s // 60))
-        return f"{at_text}  {style.paint(style.device, self._device(event))}  {self._sentence(event)}"
+        device = printable(event.device or "-", 64)
+        if len(device) > self._device_width:
+            self._device_width = min(len(device), WIDEST_DEVICE)
+        return f"{at_text}  {style.paint(style.device, device.ljust(self._device_width))}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a malformed message."""
         malformed = self._style.paint(self._style.malformed, "malformed message")
         return f"{malformed} on {printable(channel, 64)}: {reason}"
-
-    def _device(self, event: Event) -> str:
-        """Return the device's name, as wide as the widest so far."""
-        name = printable(event.device or "-", 64)
-        if len(name) > self._device_width:
-            self._device_width = min(len(name), _DEVICE_COLUMN[-1])
-        return name.ljust(self._device_width)
 
     def _sentence(self, event: Event) -> str:
         style = self._style
@@ -121,7 +120,13 @@ class Renderer:
                 what = f"{style.paint(style.owed, 'owed')} one trip ({name})"
             case _:
                 return f"{printable(event.channel, 64)}: {printable(event.text)}"
-        return f"card {printable(event.card, 40):<{_CARD_WIDTH}}  {what}"
+        return f"{self._card(event)}  {what}"
+
+    def _card(self, event: Event) -> str:
+        card = f"card {printable(event.card, 40)}"
+        if len(card) > self._card_width:
+            self._card_width = min(len(card), WIDEST_CARD)
+        return card.rjust(min(self._card_width, WIDEST_BOTH - self._device_width))
 
     def _left(self, trips: int | None, seconds: int | None = None) -> str:
         """Return how many trips are left on a pass, or how much of its time."""

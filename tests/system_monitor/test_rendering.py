@@ -10,6 +10,7 @@ import pytest
 from common.cards import Card
 from system_monitor.events import Event
 from system_monitor.rendering import COLORED, PLAIN, Renderer, Style, json_line
+from system_monitor.two_hours import RAN_OUT
 
 NOON = 1_700_049_600  # 2023-11-15 12:00:00 UTC
 TWO_HOUR = {"pass": {"passType": "TWO_HOUR"}}
@@ -37,51 +38,51 @@ def renderer(style: Style = PLAIN) -> Renderer:
 LINES = [
     (
         event("pass-issued:SINGLE_USE", device="terminal-1", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  terminal-1  card 7             <136>issued<> single trip",
+        "17:30:00  terminal-1             card 7  <136>issued<> single trip",
     ),
     (
         event("pass-activated:TWO_HOUR", remainingTime=7200, **TWO_HOUR),
-        "17:30:00  gate-1    card 7             <164>activated<> two hour",
+        "17:30:00  gate-1               card 7  <164>activated<> two hour",
     ),
     (
         event("pass-used:TWO_HOUR", remainingTime=3599, **TWO_HOUR),
-        "17:30:00  gate-1    card 7             two hour <63>used<>, <136>59 min left<>",
+        "17:30:00  gate-1               card 7  two hour <63>used<>, <136>59 min left<>",
     ),
     (
         event("pass-used:TEN_TRIP", remainingTrips=1, **TEN_TRIP),
-        "17:30:00  gate-1    card 7             ten trip <63>used<>, <136>1 left<>",
+        "17:30:00  gate-1               card 7  ten trip <63>used<>, <136>1 left<>",
     ),
     (
         event("pass-used:SINGLE_USE", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  gate-1    card 7             single trip <63>used<>",
+        "17:30:00  gate-1               card 7  single trip <63>used<>",
     ),
     (
         event("pass-denied", reason="no-pass"),
-        "17:30:00  gate-1    card 7             <196>denied<>: no pass",
+        "17:30:00  gate-1               card 7  <196>denied<>: no pass",
     ),
     (
         event("pass-denied", reason="invalid-pass", at=(NOON - 86_400) * 1000),
-        "2023-11-14 17:30:00  gate-1    card 7             <196>denied<>: invalid pass",
+        "2023-11-14 17:30:00  gate-1               card 7  <196>denied<>: invalid pass",
     ),
     (
         event("pass-denied", reason="blocked-pass"),
-        "17:30:00  gate-1    card 7             <196>denied<>: blocked pass",
+        "17:30:00  gate-1               card 7  <196>denied<>: blocked pass",
     ),
     (
         event("pass-reversed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
-        "17:30:00  gate-1    card 7             <30>reversed<> ten trip, <136>2 left<>",
+        "17:30:00  gate-1               card 7  <30>reversed<> ten trip, <136>2 left<>",
     ),
     (
         event("pass-reversed:SINGLE_USE", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  gate-1    card 7             <30>reversed<> single trip",
+        "17:30:00  gate-1               card 7  <30>reversed<> single trip",
     ),
     (
         event("pass-owed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
-        "17:30:00  gate-1    card 7             <196>owed<> one trip (ten trip)",
+        "17:30:00  gate-1               card 7  <196>owed<> one trip (ten trip)",
     ),
     (
         event("pass-denied", device=None, at=None),
-        "17:30:00  -         card 7             <196>denied<>",
+        "17:30:00  -                    card 7  <196>denied<>",
     ),
     (
         Event.parse("pass-repainted", '{"cardSerialNumber":"7"}'),
@@ -110,7 +111,7 @@ class TestWidth:
     def test_of_what_happens_to_a_pass(self, kind: str, pass_type: str) -> None:
         assert len(self.longest(f"pass-{kind}:{pass_type}", **FRESH[pass_type])) <= 80
 
-    @pytest.mark.parametrize("reason", ["no-pass", "invalid-pass", "blocked-pass"])
+    @pytest.mark.parametrize("reason", ["no-pass", "invalid-pass", "blocked-pass", RAN_OUT])
     def test_of_a_denial(self, reason: str) -> None:
         assert len(self.longest("pass-denied", reason=reason)) <= 80
 
@@ -118,11 +119,23 @@ class TestWidth:
         """A 4-byte UID, with its check byte, has at most 13 digits."""
         return renderer().line(event(channel, device="x" * 20, cardSerialNumber="1099511627520", **fields))
 
-    def test_the_devices_column_grows_with_their_names(self) -> None:
+    def test_the_columns_grow_with_what_they_meet(self) -> None:
         grown = renderer()
-        for device, width in [("gate-1", 8), ("terminal-1", 10), ("gate-1", 10), ("x" * 30, 20), ("gate-1", 20)]:
-            line = grown.line(event("pass-denied", device=device))
-            assert line == f"17:30:00  {device:<{width}}  card 7             denied"
+        for device, device_width, number, card_width in [
+            ("gate-1", 8, "7", 12),
+            ("terminal-1", 10, "1303689068602870", 16),
+            ("gate-1", 10, "7", 16),
+            ("x" * 30, 20, "9" * 25, 13),
+            ("gate-1", 20, "7", 13),
+        ]:
+            line = grown.line(event("pass-denied", device=device, cardSerialNumber=number))
+            assert line == f"17:30:00  {device:<{device_width}}  {f'card {number}':>{card_width + 5}}  denied"
+
+    def test_a_long_number_leaves_room_for_others(self) -> None:
+        grown = renderer()
+        grown.line(event("pass-denied", cardSerialNumber="9" * 25))
+        line = grown.line(event("pass-used:TWO_HOUR", device="x" * 20, **FRESH["TWO_HOUR"]))
+        assert len(line) == 79
 
 
 @pytest.mark.parametrize(
@@ -139,7 +152,7 @@ class TestWidth:
 def test_a_denial_tells_what_is_no_card(uid: str, doubt: str) -> None:
     card = Card(bytes.fromhex(uid)).serial_number
     line = renderer().line(event("pass-denied", cardSerialNumber=card, reason="no-pass"))
-    assert line.endswith(f"card {card:<12}  denied: {doubt}")
+    assert line.endswith(f"  card {card}  denied: {doubt}")
     assert len(line.replace("gate-1  ", "x" * 20)) <= 80
 
 
@@ -156,7 +169,7 @@ def test_malformed_messages() -> None:
 
 @pytest.mark.parametrize("at", [0, 253_402_300_799_999, 10**30, -1, True, "1", 1.5])
 def test_any_time_can_be_written(at: object) -> None:
-    assert renderer().line(event("pass-denied", at=at)).endswith("card 7             denied")
+    assert renderer().line(event("pass-denied", at=at)).endswith("           card 7  denied")
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_how_it_is_told() -> None:
     passes = TwoHours()
     passes.explained(activated())
     explained = passes.explained(denied(2 * TWO_HOURS_MS))
-    assert Renderer(PLAIN).line(explained).endswith("  card 7             denied: two hours ran out")
+    assert Renderer(PLAIN).line(explained).endswith("  card 7  denied: two hours ran out")
     assert explained.text == denied(2 * TWO_HOURS_MS).text
 
 
