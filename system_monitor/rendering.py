@@ -80,7 +80,16 @@ class Renderer:
         """
         self._style = style
         self._now = now
-        self._time = lru_cache(maxsize=1000)(_time)
+        self._time = lru_cache(maxsize=1000)(lambda *times: style.paint(style.time, _time(*times)))
+        codes = {
+            "issued": style.sold,
+            "activated": style.activated,
+            "used": style.used,
+            "denied": style.denied,
+            "reversed": style.reversed,
+            "owed": style.owed,
+        }
+        self._words = {word: style.paint(code, word) for word, code in codes.items()}
         self._device_width = len("terminal")
         self._card_width = len("card 112125033744")
 
@@ -88,11 +97,11 @@ class Renderer:
         """Describe an event."""
         now_s = int(self._now())
         at = event.at
-        style = self._style
-        at_text = style.paint(style.time, self._time(now_s if at is None else at // 1000, now_s // 60))
+        at_text = self._time(now_s if at is None else at // 1000, now_s // 60)
         device = printable(event.device or "-", 64)
         if len(device) > self._device_width:
             self._device_width = min(len(device), WIDEST_DEVICE)
+        style = self._style
         return f"{at_text}  {style.paint(style.device, device.ljust(self._device_width))}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
@@ -101,23 +110,24 @@ class Renderer:
         return f"{malformed} on {printable(channel, 64)}: {reason}"
 
     def _sentence(self, event: Event) -> str:
-        style = self._style
+        words = self._words
         pass_type = event.pass_type
         name = _PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
             case "pass-issued":
-                what = f"{style.paint(style.sold, 'issued')} {name}"
+                what = f"{words['issued']} {name}"
             case "pass-activated":
-                what = f"{style.paint(style.activated, 'activated')} {name}"
+                what = f"{words['activated']} {name}"
             case "pass-used":
-                left = self._left(event.number("remainingTrips"), event.number("remainingTime"))
-                what = f"{name} {style.paint(style.used, 'used')}{left}"
+                trips = event.number("remainingTrips")
+                left = self._time_left(event) if trips is None else self._left(trips)
+                what = f"{name} {words['used']}{left}"
             case "pass-denied":
-                what = f"{style.paint(style.denied, 'denied')}{_reason(event)}"
+                what = f"{words['denied']}{_reason(event)}"
             case "pass-reversed":
-                what = f"{style.paint(style.reversed, 'reversed')} {name}{self._left(event.pass_trips)}"
+                what = f"{words['reversed']} {name}{self._left(event.pass_trips)}"
             case "pass-owed":
-                what = f"{style.paint(style.owed, 'owed')} one trip ({name})"
+                what = f"{words['owed']} one trip ({name})"
             case _:
                 return f"{printable(event.channel, 64)}: {printable(event.text)}"
         return f"{self._card(event)}  {what}"
@@ -128,15 +138,12 @@ class Renderer:
             self._card_width = min(len(card), WIDEST_CARD)
         return card.rjust(min(self._card_width, WIDEST_BOTH - self._device_width))
 
-    def _left(self, trips: int | None, seconds: int | None = None) -> str:
-        """Return how many trips are left on a pass, or how much of its time."""
-        if trips is not None:
-            left = f"{trips} left"
-        elif seconds is not None:
-            left = f"{seconds // 60} min left"
-        else:
-            return ""
-        return f", {self._style.paint(self._style.left, left)}"
+    def _time_left(self, event: Event) -> str:
+        seconds = event.number("remainingTime")
+        return "" if seconds is None else self._left(seconds // 60, " min")
+
+    def _left(self, number: int | None, unit: str = "") -> str:
+        return "" if number is None else f", {self._style.left}{number}{unit} left{self._style.end}"
 
 
 def json_line(event: Event) -> str:

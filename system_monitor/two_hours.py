@@ -1,5 +1,7 @@
 """Two hour passes that ran out: a denial says only that the card has no pass, the events before it say more."""
 
+from itertools import islice
+
 from system_monitor.events import Event
 
 RAN_OUT = "two-hours-ran-out"
@@ -12,20 +14,24 @@ class TwoHours:
     """Remembers when the two hours of a card end, as long as nothing else has happened to its pass."""
 
     def __init__(self) -> None:
-        self._ends_ms: dict[str, int] = {}  # by serial number; the one that was renewed last comes last
+        self._ends_ms: dict[str, int] = {}  # by serial number; the one that was noted last comes last
 
     def explained(self, event: Event) -> Event:
         """Take note of an event, and return it.
 
         A denial for want of a pass gets `RAN_OUT` as its reason if the card's two hours have ended.
         """
-        card = event.card
+        card = event.payload.get("cardSerialNumber")
+        if type(card) is not str:
+            return event
         channel = event.channel
         if channel in {"pass-used:TWO_HOUR", "pass-activated:TWO_HOUR"}:
             self._note(card, event.at, event.number("remainingTime"))
+        elif card not in self._ends_ms:
+            return event
         elif channel != "pass-denied":
-            self._ends_ms.pop(card, None)
-        elif card in self._ends_ms and event.payload.get("reason") == "no-pass":
+            del self._ends_ms[card]
+        elif event.payload.get("reason") == "no-pass":
             at = event.at
             if at is not None and at > self._ends_ms[card] - _ROUNDING_MS:
                 return event._replace(payload={**event.payload, "reason": RAN_OUT})
@@ -36,5 +42,5 @@ class TwoHours:
         if at is None or remaining_s is None or len(card) > _LONGEST_NUMBER:
             return
         self._ends_ms[card] = at + remaining_s * 1000
-        if len(self._ends_ms) > MOST_CARDS:
-            del self._ends_ms[next(iter(self._ends_ms))]
+        if len(self._ends_ms) > 2 * MOST_CARDS:
+            self._ends_ms = dict(islice(self._ends_ms.items(), MOST_CARDS, None))

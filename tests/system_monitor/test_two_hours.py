@@ -89,7 +89,7 @@ def test_its_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         tracemalloc.stop()
     assert used < 100_000
     assert passes.explained(denied(2 * TWO_HOURS_MS, card="900")).payload["reason"] == RAN_OUT
-    assert passes.explained(denied(2 * TWO_HOURS_MS, card="899")).payload["reason"] == "no-pass"
+    assert passes.explained(denied(2 * TWO_HOURS_MS, card="799")).payload["reason"] == "no-pass"
 
 
 class TestAtTheStart:
