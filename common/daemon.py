@@ -43,8 +43,16 @@ def run(program: str, description: str, work: Callable[[Settings], None]) -> Non
 
 
 def exit_without_package(program: str, error: ImportError) -> NoReturn:
-    """End with a line that says what to do: after an upgrade of the system's Python, the environment is empty."""
-    sys.exit(f"{program}: {error}: it needs the packages of requirements.txt: run scripts/install again")
+    """End with a line that says what to do: the environment is missing, not in use, or empty after an upgrade."""
+    environment = Path(__file__).resolve().parent.parent / ".venv"
+    start = f"{environment}/bin/python -m {program.replace('-', '_')}"
+    if Path(sys.prefix).resolve() == environment:
+        remedy = "run scripts/install again"
+    elif environment.exists():
+        remedy = f"run {start}"
+    else:
+        remedy = f"run scripts/environment simulator/requirements.txt, then {start}"
+    sys.exit(f"{program}: {error}: it needs the packages of requirements.txt: {remedy}")
 
 
 def argument_parser(program: str, description: str) -> argparse.ArgumentParser:

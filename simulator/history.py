@@ -27,7 +27,8 @@ class History:
     def add(self, output: Output) -> None:
         """Add something that has happened."""
         with self._changed:
-            self._texts.setdefault(output.source, []).append(f"{output.kind} {without_colors(output.text)}")
+            text = " ".join(without_colors(output.text).split())  # an expectation has one blank between its words, too
+            self._texts.setdefault(output.source, []).append(f"{output.kind} {text}")
             self._changed.notify_all()
 
     def clear(self, *sources: str) -> None:

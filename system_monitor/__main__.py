@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from redis.exceptions import RedisError
 
-        from system_monitor.monitor import Monitor, Selection
+        from system_monitor.history import Selection
+        from system_monitor.monitor import Monitor
         from system_monitor.redis_source import RedisSource
         from system_monitor.saved_place import SavedPlace
     except ImportError as error:

@@ -103,7 +103,7 @@ class Event(NamedTuple):
     @property
     def card(self) -> str:
         """The card's serial number."""
-        return self.text_of("cardSerialNumber")
+        return _text(self.payload.get("cardSerialNumber"))
 
     @property
     def claimed_id(self) -> EventId | None:
@@ -130,12 +130,14 @@ class Event(NamedTuple):
     @property
     def pass_type(self) -> str:
         """The pass's type, as the payload has it."""
-        return _text(self._pass.get("passType"))
+        value = self.payload.get("pass")
+        return _text(value.get("passType")) if type(value) is dict else "?"
 
     @property
     def pass_trips(self) -> int | None:
         """The trips on the pass, which Redis keeps as text."""
-        trips = self._pass.get("tripsRemaining")
+        value = self.payload.get("pass")
+        trips = value.get("tripsRemaining") if type(value) is dict else None
         return int(trips) if isinstance(trips, str | int) and re.fullmatch(r"\d{1,12}", str(trips), re.ASCII) else None
 
     def text_of(self, field: str) -> str:
@@ -147,12 +149,9 @@ class Event(NamedTuple):
         value = self.payload.get(field)
         return value if type(value) is int and abs(value) < LARGEST_NUMBER else None
 
-    @property
-    def _pass(self) -> Mapping[str, Any]:
-        value = self.payload.get("pass")
-        return value if isinstance(value, dict) else {}
-
 
 def _text(value: object) -> str:
     """Return a text or a whole number as text; anything else, which may be nested without end, as `?`."""
-    return str(value) if type(value) in {str, int} else "?"
+    if type(value) is str:
+        return value
+    return str(value) if type(value) is int else "?"

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from common.keys import JOURNAL
-from system_monitor.events import START, EventId
+from system_monitor.events import START, Event, EventId
 from system_monitor.journal import BATCH, Entry, Facts, Journal
 
 REMEMBERED_IDS = 100_000  # as many as a journal of the default length has
@@ -26,11 +26,20 @@ class JournalReader:
         place: where that is.
     """
 
-    def __init__(self, journal: Journal, notice: Callable[[str], None]) -> None:
-        """Create a reader that begins before the first entry; `notice` tells an operator what may be missing."""
+    def __init__(
+        self, journal: Journal, notice: Callable[[str], None], recall: Callable[[Event], object] = lambda _: None
+    ) -> None:
+        """Create a reader that begins before the first entry.
+
+        Args:
+            journal: what to read.
+            notice: tells an operator what may be missing.
+            recall: called with events from just before the place at which it goes on, oldest first.
+        """
         self.place = Place()
         self._journal = journal
         self.notice = notice
+        self._recall = recall
         self._is_stream = True
         self._shown: list[EventId] = []  # in ascending order
 
@@ -46,7 +55,10 @@ class JournalReader:
             yield from self._entries_without_place()
             return
         if not self._shown:
-            before = islice(self._journal.backwards(self.place.id), BATCH)
+            before = list(islice(self._journal.backwards(self.place.id), BATCH))[::-1]
+            for _, event in before:
+                if event:
+                    self._recall(event)
             self._shown = sorted(id_ for id_, _ in before)
         yield from entries
 

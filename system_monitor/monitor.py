@@ -1,8 +1,6 @@
 """Following events: messages tell at once that something happened, the journal tells everything that did."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
@@ -11,6 +9,7 @@ from common.clock import Clock
 from common.service_manager import ServiceManager
 from common.text import printable
 from system_monitor.events import Event, EventId, MalformedEventError, date_and_time
+from system_monitor.history import Selection, past_events
 from system_monitor.journal import Facts
 from system_monitor.journal_reader import JournalReader, Place
 from system_monitor.redis_source import RedisSource
@@ -19,6 +18,7 @@ from system_monitor.saved_place import SavedPlace
 from system_monitor.stopping import Stopping
 from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
+from system_monitor.two_hours import TwoHours
 
 PING_INTERVAL_S = 3.0
 PONG_DEADLINE_S = 4.0
@@ -26,20 +26,6 @@ LOOK_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
-MOST_BEHIND_MS = 60_000  # how much later than its `at` an entry may have got its id; it may be any time earlier
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which events to show: of one card or all, and how far back from now."""
-
-    card: str | None = None
-    last: int = 10
-    since_ms: int | None = None
-
-    def includes(self, event: Event) -> bool:
-        """Return whether this event's card is one to show."""
-        return self.card is None or event.card == self.card
 
 
 class Monitor:
@@ -67,8 +53,10 @@ class Monitor:
         self._service_manager = service_manager
         self._saved_place = saved_place or SavedPlace(None)
         self._stopping = stopping or Stopping()
-        self._reader = JournalReader(self._journal, terminal.notice)
+        self._two_hours = TwoHours()
+        self._reader = JournalReader(self._journal, terminal.notice, recall=self._two_hours.explained)
         self._has_started = False
+        self._has_connected = False
 
     def show_history(self) -> None:
         """Show the past events that are selected.
@@ -77,13 +65,11 @@ class Monitor:
             RedisError: Redis cannot be reached, or refuses.
         """
         facts = self._journal.facts()
-        if self._selection.since_ms is None:
-            entries = self._journal.backwards(facts.last_id)
-            wanted = (event for _, event in entries if event and self._selection.includes(event))
-            for event in reversed(list(islice(wanted, self._selection.last))):
-                self._terminal.show(event)
-        else:
-            self._show_since(self._selection.since_ms, facts)
+        self._check_reach(facts)
+        for event in past_events(self._journal, facts, self._selection, self._two_hours):
+            self._terminal.show(event)
+        if self._selection.card and self._selection.last != 0 and not self._terminal.has_shown:
+            self._terminal.notice(f"the journal has no event{self._selection}")
         self._reader.place = Place(facts.newest_id, facts.added)
         self._has_started = True
         self.flush()
@@ -96,14 +82,16 @@ class Monitor:
         while True:
             try:
                 with self._source.subscription() as subscription:
-                    self._catch_up(is_again=bool(told))
+                    self._catch_up(has_told=bool(told))
                     told, retry_s = set(), FIRST_RETRY_S
                     self._relay(subscription)
             except RedisError as error:
                 problem = self._source.explain(error)
                 self._service_manager.report(problem)
-                if problem not in told:
+                if problem not in told and self._has_connected:
                     self._terminal.notice(f"connection lost: {problem}")
+                elif problem not in told:
+                    self._terminal.notice(f"cannot reach Redis yet: {problem}")
                 told.add(problem)
                 self._clock.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
@@ -115,15 +103,13 @@ class Monitor:
             if self._has_started:
                 self._save(self._reader.place)
 
-    def _show_since(self, since_ms: int, facts: Facts) -> None:
-        if facts.oldest and facts.added > facts.length:
+    def _check_reach(self, facts: Facts) -> None:
+        since_ms = self._selection.since_ms
+        if since_ms is not None and facts.oldest and facts.added > facts.length:
             id_, event = facts.oldest
             at = event.at if event else None
             if at is None or at > since_ms:
                 self._terminal.notice(f"the journal reaches back only to {id_ if at is None else date_and_time(at)}")
-        for _, event in self._journal.since(EventId(max(0, since_ms - MOST_BEHIND_MS), 0), until=facts.last_id):
-            if event and (event.at is None or event.at >= since_ms):
-                self._show(event)
 
     def _go_on(self) -> None:
         try:
@@ -142,17 +128,20 @@ class Monitor:
             self._terminal.notice(f"cannot save its place for a restart: {printable(error)}")
             self._saved_place = SavedPlace(None)
 
-    def _catch_up(self, is_again: bool) -> None:
-        """Show the history, or what the journal has taken since it was read last."""
+    def _catch_up(self, has_told: bool) -> None:
+        """Show the history, or what the journal has taken since it was read last; say that it is connected."""
         is_start = not self._has_started
         if is_start:
             self.show_history()
         recovered = self._read_on()
         self.flush()
-        if is_again:
-            self._terminal.notice("connected again")
+        if has_told:
+            self._terminal.notice("connected again" if self._has_connected else "connected")
         if recovered and not is_start:
             self._terminal.notice(f"{count(recovered, 'event')} recovered")
+        if not self._has_connected and not self._terminal.has_shown:
+            self._terminal.notice(f"waiting for events: {self._source.place}")
+        self._has_connected = True
 
     def _relay(self, subscription: Subscription) -> None:
         """Show what arrives until the connection fails; an unanswered ping is a failure, too."""
@@ -211,4 +200,4 @@ class Monitor:
 
     def _show(self, event: Event | None) -> None:
         if event and self._selection.includes(event):
-            self._terminal.show(event)
+            self._terminal.show(self._two_hours.explained(event))

@@ -15,7 +15,11 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the options."""
     parser = argument_parser("system-monitor", "Shows everything that happens in the system, as it happens.")
     parser.add_argument(
-        "-n", dest="last", metavar="N", type=_count, default=10, help="start with the last N events (default: 10)"
+        "-n",
+        dest="last",
+        metavar="N",
+        type=_count,
+        help="start with the last N events (default: 10); with --since, the last N since then (default: all)",
     )
     parser.add_argument(
         "--since",

@@ -50,6 +50,11 @@ class RedisSource:
         finally:
             self._redis.connection_pool.disconnect()
 
+    @property
+    def place(self) -> str:
+        """Where they come from, for an operator."""
+        return f"Redis at {self._settings.redis_address}"
+
     def explain(self, error: RedisError) -> str:
         """Tell an operator in one line what went wrong and what to do."""
         return explain(error, self._settings)

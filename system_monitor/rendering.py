@@ -11,21 +11,27 @@ from functools import lru_cache
 from common.cards import Card
 from common.text import printable
 from system_monitor.events import Event
+from system_monitor.two_hours import RAN_OUT
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
 _DENIALS = {
-    "no-pass": "it holds no pass",
-    "invalid-pass": "its pass is invalid",
-    "blocked-pass": "its pass is blocked",
+    "no-pass": "no pass",
+    "invalid-pass": "invalid pass",
+    "blocked-pass": "blocked pass",
+    RAN_OUT: "two hours ran out",
 }
+WIDEST_DEVICE = 20
+WIDEST_CARD = len("card ") + 17  # of a 7-byte UID
+WIDEST_BOTH = WIDEST_DEVICE + len("card ") + 13  # of a 4-byte UID, so that its line has at most 80 columns
 
 
 @dataclass(frozen=True)
 class Style:
-    """What is written before each part of a line, and after it (ECMA-48 SGR)."""
+    """What is written before each part of a line, by its role, and after it (SGR, ECMA-48, 8.3.117)."""
 
     time: str = ""
-    issued: str = ""
+    device: str = ""
+    sold: str = ""
     activated: str = ""
     used: str = ""
     left: str = ""
@@ -35,24 +41,34 @@ class Style:
     malformed: str = ""
     end: str = ""
 
+    def paint(self, code: str, text: str) -> str:
+        """Return the text with the code of a role around it."""
+        return f"{code}{text}{self.end}" if code else text
 
+
+# Colours of the 6 x 6 x 6 cube look the same in every terminal, while the first sixteen are each terminal's own. These
+# have a contrast of at least 3:1 on black, on white and on both backgrounds of Solarized.
+_YELLOW, _MAGENTA, _BLUE, _RED, _CYAN = (f"\x1b[38;5;{number}m" for number in (136, 164, 63, 196, 30))
 PLAIN = Style()
 COLORED = Style(
-    time="\x1b[2m",
-    issued="\x1b[33m",
-    activated="\x1b[35m",
-    used="\x1b[34m",
-    left="\x1b[33m",
-    denied="\x1b[31m",
-    reversed="\x1b[36m",
-    owed="\x1b[31m",
-    malformed="\x1b[31m",
+    sold=_YELLOW,
+    activated=_MAGENTA,
+    used=_BLUE,
+    left=_YELLOW,
+    denied=_RED,
+    reversed=_CYAN,
+    owed=_RED,
+    malformed=_RED,
     end="\x1b[0m",
 )
 
 
 class Renderer:
-    """Turns an event into a line: time, device, what happened."""
+    """Turns an event into a line: time, device, card, what happened.
+
+    The columns of devices and cards grow with what they meet. A line of today has at most 80 columns if the device's
+    name has at most 20 characters and the card a 4-byte UID.
+    """
 
     def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
         """Create a renderer.
@@ -64,45 +80,70 @@ class Renderer:
         """
         self._style = style
         self._now = now
-        self._time = lru_cache(maxsize=1000)(_time)
+        self._time = lru_cache(maxsize=1000)(lambda *times: style.paint(style.time, _time(*times)))
+        codes = {
+            "issued": style.sold,
+            "activated": style.activated,
+            "used": style.used,
+            "denied": style.denied,
+            "reversed": style.reversed,
+            "owed": style.owed,
+        }
+        self._words = {word: style.paint(code, word) for word, code in codes.items()}
+        self._device_width = len("terminal")
+        self._card_width = len("card 112125033744")
 
     def line(self, event: Event) -> str:
         """Describe an event."""
         now_s = int(self._now())
         at = event.at
-        at_s = now_s if at is None else at // 1000
+        at_text = self._time(now_s if at is None else at // 1000, now_s // 60)
         device = printable(event.device or "-", 64)
+        if len(device) > self._device_width:
+            self._device_width = min(len(device), WIDEST_DEVICE)
         style = self._style
-        return f"{style.time}{self._time(at_s, now_s // 60)}{style.end}  {device:<20}  {self._sentence(event)}"
+        return f"{at_text}  {style.paint(style.device, device.ljust(self._device_width))}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a malformed message."""
-        return f"{self._style.malformed}malformed message on {printable(channel, 64)}: {reason}{self._style.end}"
+        malformed = self._style.paint(self._style.malformed, "malformed message")
+        return f"{malformed} on {printable(channel, 64)}: {reason}"
 
     def _sentence(self, event: Event) -> str:
-        style = self._style
-        card = f"card {printable(event.card, 40)}"
+        words = self._words
         pass_type = event.pass_type
-        its_pass = f"{_PASS_NAMES.get(pass_type) or printable(pass_type, 40)} pass"
+        name = _PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
             case "pass-issued":
-                colour, what = style.issued, f"was issued a {its_pass}"
+                what = f"{words['issued']} {name}"
             case "pass-activated":
-                colour, what = style.activated, f"activated its {its_pass}{_time_left(event)}"
+                what = f"{words['activated']} {name}"
             case "pass-used":
-                left = _trips_left(event.number("remainingTrips")) or _time_left(event)
-                colour, what = style.used, f"used its {its_pass} for a journey{style.left}{left}"
+                trips = event.number("remainingTrips")
+                left = self._time_left(event) if trips is None else self._left(trips)
+                what = f"{name} {words['used']}{left}"
             case "pass-denied":
-                colour, what = style.denied, f"was denied{_reason(event)}"
+                what = f"{words['denied']}{_reason(event)}"
             case "pass-reversed":
-                left = _trips_left(event.pass_trips)
-                colour, what = style.reversed, f"was given back a trip of its {its_pass}{style.left}{left}"
+                what = f"{words['reversed']} {name}{self._left(event.pass_trips)}"
             case "pass-owed":
-                tap = printable(event.text_of("tap"), 64)
-                colour, what = style.owed, f"is owed a trip of its {its_pass}, not given back for tap {tap}"
+                what = f"{words['owed']} one trip ({name})"
             case _:
                 return f"{printable(event.channel, 64)}: {printable(event.text)}"
-        return f"{colour}{card} {what}{style.end}"
+        return f"{self._card(event)}  {what}"
+
+    def _card(self, event: Event) -> str:
+        card = f"card {printable(event.card, 40)}"
+        if len(card) > self._card_width:
+            self._card_width = min(len(card), WIDEST_CARD)
+        return card.rjust(min(self._card_width, WIDEST_BOTH - self._device_width))
+
+    def _time_left(self, event: Event) -> str:
+        seconds = event.number("remainingTime")
+        return "" if seconds is None else self._left(seconds // 60, " min")
+
+    def _left(self, number: int | None, unit: str = "") -> str:
+        return "" if number is None else f", {self._style.left}{number}{unit} left{self._style.end}"
 
 
 def json_line(event: Event) -> str:
@@ -145,16 +186,4 @@ def _doubt(card: str) -> str:
     tapped = Card(int(card).to_bytes(5)[:4])
     if tapped.serial_number != card or tapped.can_hold_pass:
         return ""
-    return "it is no card: a phone" if tapped.is_random else "its UID is one that many phones and copies share"
-
-
-def _trips_left(left: int | None) -> str:
-    return "" if left is None else f", {count(left, 'trip')} left"
-
-
-def _time_left(event: Event) -> str:
-    left = event.number("remainingTime")
-    if left is None:
-        return ""
-    hours, minutes = divmod(left // 60, 60)
-    return f", {hours} h {minutes:02} min left"
+    return "a phone, not a card" if tapped.is_random else "a UID shared by many"

@@ -34,6 +34,11 @@ class Terminal:
         self._errors = errors
         self._shown: Counter[str] = Counter()
 
+    @property
+    def has_shown(self) -> bool:
+        """Whether any event or malformed message was written."""
+        return bool(self._shown)
+
     def show(self, event: Event) -> None:
         """Write the event's line.
 

@@ -43,7 +43,7 @@ export function showLines({ lines }) {
     let color = "";
     for (const part of line.split(/(\x1b\[[0-9;]*m)/)) {
       if (part.startsWith("\x1b")) {
-        color = `var(--sgr-${part.slice(2, -1)})`;
+        color = `var(--sgr-${part.slice(2, -1).replaceAll(";", "-")})`;
       } else if (part) {
         const span = make("span", part);
         span.style.color = color;

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -121,8 +122,8 @@ def test_missing_hardware_is_reported_in_one_line(run: Run, error: Exception, me
 
 @pytest.mark.process
 @pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor"])
-def test_an_environment_without_packages_is_told_in_one_line(program: str) -> None:
-    """As it is after an upgrade of the system's Python."""
+def test_without_the_packages_it_says_in_one_line_how_to_start_it(program: str) -> None:
+    """With the system's Python, whose own packages are left out here."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import runpy, sys; sys.path.insert(0, '.'); {RUN.format(program)}"],
         cwd=REPOSITORY,
@@ -131,5 +132,29 @@ def test_an_environment_without_packages_is_told_in_one_line(program: str) -> No
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.endswith(": it needs the packages of requirements.txt: run scripts/install again\n")
+    assert done.stderr.endswith(
+        f": it needs the packages of requirements.txt: run {REPOSITORY}/.venv/bin/python -m {program}\n"
+    )
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("folders", "prefix", "remedy"),
+    [
+        ([], "/usr", "run scripts/environment simulator/requirements.txt, then {}/.venv/bin/python -m system_monitor"),
+        ([".venv"], "/usr", "run {}/.venv/bin/python -m system_monitor"),
+        ([".venv"], "{}/.venv", "run scripts/install again"),
+    ],
+)
+def test_how_to_get_the_packages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folders: list[str], prefix: str, remedy: str
+) -> None:
+    """There is no environment; it is not in use; it is empty, as it is after an upgrade of the system's Python."""
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+    monkeypatch.setattr(daemon, "__file__", f"{tmp_path}/common/daemon.py")
+    monkeypatch.setattr(sys, "prefix", prefix.format(tmp_path))
+    with pytest.raises(SystemExit) as end:
+        daemon.exit_without_package("system-monitor", ImportError("No module named 'redis'"))
+    reason = "No module named 'redis': it needs the packages of requirements.txt"
+    assert end.value.code == f"system-monitor: {reason}: {remedy.format(tmp_path)}"

@@ -75,6 +75,7 @@ class TestOptions:
         self, program: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(sys, "argv", [program, "--help"])
+        monkeypatch.delitem(sys.modules, f"{program}.__main__", raising=False)  # another test's import
         with pytest.raises(SystemExit):
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         assert not undocumented_options(capsys.readouterr().out)
@@ -87,6 +88,7 @@ class TestOptions:
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         monkeypatch.setattr(sys, "argv", ["system_monitor", "--help"])
+        monkeypatch.delitem(sys.modules, "system_monitor.__main__", raising=False)
         with pytest.raises(SystemExit):
             runpy.run_module("system_monitor", run_name="__main__", alter_sys=True)
         listed = {quoted(option)[0].split()[0] for option, _ in OPERATING.table("option")}

@@ -85,7 +85,7 @@ def test_two_gates_and_a_cut_network(tmp_path: Path) -> None:
         "expect terminal connected\ntap terminal 1\nexpect terminal select\npress single\n"
         "expect terminal sound tap-card-to-confirm\ntap terminal 1\nexpect terminal thank-you-single\n"
         "add gate\nexpect gate2 connected\nlay gate 1\nlay gate2 copy\n"
-        "expect monitor used its single trip pass\nexpect monitor was denied\nlift 1\nlift copy\n"
+        "expect monitor single trip used\nexpect monitor denied\nlift 1\nlift copy\n"
         "wait 5\ncut gate\nexpect gate lamp yellow on\nrestore gate\nexpect gate lamp yellow off\n"
         "cut monitor\nwithin 15 expect monitor connection lost\nrestore monitor\nexpect monitor connected again\n",
         tmp_path,

@@ -16,6 +16,12 @@ from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, 
 
 
 @pytest.fixture
+def waiting(settings: Settings) -> tuple[float, str]:
+    """The notice of an idle start, as it stands in a trace."""
+    return 0.0, f"waiting for events: Redis at {settings.redis_address}"
+
+
+@pytest.fixture
 def watch(settings: Settings) -> ScriptedWatch:
     return ScriptedWatch(settings)
 
@@ -42,32 +48,53 @@ class TestSilence:
     def _no_pong(self, watch: ScriptedWatch) -> None:
         watch.source.answers_pings = False
 
-    def test_no_answer_to_a_ping_is_a_lost_connection(self, watch: ScriptedWatch, settings: Settings) -> None:
+    def test_no_answer_to_a_ping_is_a_lost_connection(
+        self, watch: ScriptedWatch, settings: Settings, waiting: tuple[float, str]
+    ) -> None:
         watch.run(until=8)
         assert watch.trace == [
             (0.0, "subscribe"),
+            waiting,
             (3.0, "ping"),
             (7.0, f"connection lost: Redis at {settings.redis_address} does not answer in time: check the network"),
             (7.1, "subscribe"),
             (7.1, "connected again"),
         ]
 
-    def test_a_late_answer_counts(self, watch: ScriptedWatch) -> None:
+    def test_a_late_answer_counts(self, watch: ScriptedWatch, waiting: tuple[float, str]) -> None:
         watch.clock.at(6.5, lambda: watch.source.arrive("pong"))
         watch.run(until=11)
-        assert watch.trace == [(0.0, "subscribe"), (3.0, "ping"), (10.0, "ping")]
+        assert watch.trace == [(0.0, "subscribe"), waiting, (3.0, "ping"), (10.0, "ping")]
 
-    def test_no_ping_while_events_arrive(self, watch: ScriptedWatch) -> None:
+    def test_no_ping_while_events_arrive(self, watch: ScriptedWatch, waiting: tuple[float, str]) -> None:
         for second in range(20):
             watch.clock.at(second, message(watch, DENIAL % second))
         watch.run(until=20)
-        assert watch.trace == [(0.0, "subscribe")]
+        assert watch.trace == [(0.0, "subscribe"), waiting]
         assert len(watch.output) == 20
+
+
+class TestStart:
+    def test_without_events_it_says_that_it_waits(self, watch: ScriptedWatch, waiting: tuple[float, str]) -> None:
+        watch.run(until=2)
+        assert watch.trace == [(0.0, "subscribe"), waiting]
+
+    def test_after_events_it_does_not(self, watch: ScriptedWatch, redis: Redis) -> None:
+        deny(redis, "7")
+        watch.run(until=2)
+        assert watch.trace == [(0.0, "subscribe")]
+
+    def test_only_its_start_does(self, watch: ScriptedWatch, waiting: tuple[float, str]) -> None:
+        watch.clock.at(1, watch.source.go_away)
+        watch.clock.at(1.5, watch.source.come_back)
+        watch.run(until=4)
+        assert watch.trace.count(waiting) == 1
+        assert watch.trace[-1][1] == "connected again"
 
 
 class TestBackOff:
     def test_it_retries_at_growing_intervals_and_reports_it_once(
-        self, watch: ScriptedWatch, settings: Settings
+        self, watch: ScriptedWatch, settings: Settings, waiting: tuple[float, str]
     ) -> None:
         watch.source.is_away = True
         watch.clock.at(10, watch.source.come_back)
@@ -75,7 +102,7 @@ class TestBackOff:
         reason = f"no connection to Redis at {settings.redis_address} (away): check the address and the network"
         assert watch.trace == [
             (0.0, "subscribe"),
-            (0.0, f"connection lost: {reason}"),
+            (0.0, f"cannot reach Redis yet: {reason}"),
             (0.1, "subscribe"),
             (0.3, "subscribe"),
             (0.7, "subscribe"),
@@ -83,7 +110,8 @@ class TestBackOff:
             (3.1, "subscribe"),
             (6.3, "subscribe"),
             (10.3, "subscribe"),
-            (10.3, "connected again"),
+            (10.3, "connected"),
+            (10.3, waiting[1]),
         ]
 
     def test_the_service_manager_gets_the_problem(self, watch: ScriptedWatch, settings: Settings) -> None:

@@ -59,6 +59,31 @@ def test_one_card(run: Run, redis: Redis) -> None:
     assert output == published(redis)[1::3][-2:]
 
 
+def test_a_card_of_which_nothing_is_known(run: Run, redis: Redis) -> None:
+    deny(redis, "7", id_="1700000000000-0")
+    assert run("--card", "8") == ([], ["system-monitor: the journal has no event of card 8"])
+    assert run("--card", "8", "-n", "0") == ([], [])
+    assert run("--json", "--card", "7") == (published(redis), [])
+
+
+@pytest.mark.usefixtures("in_utc")
+def test_a_card_of_which_nothing_is_known_since_then(run: Run, redis: Redis) -> None:
+    deny(redis, "7", id_="1700000000000-0")
+    notice = "system-monitor: the journal has no event of card 7 since 2026-01-31 14:00:00"
+    assert run("--card", "7", "--since", "2026-01-31 14:00") == ([], [notice])
+
+
+def test_the_last_since(run: Run, redis: Redis) -> None:
+    deny(redis, "old", id_="1700000000000-0")
+    for number in range(15):
+        deny(redis, str(number % 3))
+    new = published(redis)[1:]
+    assert run("--json", "--since", "2h", "-n", "99") == (new, [])
+    assert run("--json", "--since", "2h", "-n", "4") == (new[-4:], [])
+    assert run("--json", "--since", "2h", "-n", "0") == ([], [])
+    assert run("--json", "--since", "2h", "-n", "2", "--card", "1") == (new[1::3][-2:], [])
+
+
 def test_since(run: Run, redis: Redis) -> None:
     deny(redis, "old", id_="1700000000000-0")
     for number in range(15):
@@ -124,7 +149,7 @@ def test_malformed_entries_are_skipped(run: Run, redis: Redis) -> None:
     redis.xadd(JOURNAL, {"something": "else"})
     redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": DENIAL % "7"})
     output, errors = run()
-    assert [line.partition("card")[2] for line in output] == [" 7 was denied: it holds no pass"]
+    assert [line.partition("card 7  ")[2] for line in output] == ["denied: no pass"]
     assert errors == []
 
 
@@ -151,7 +176,7 @@ def test_colors(
     monkeypatch.setenv("NO_COLOR", no_color)
     deny(redis, "7")
     output, _ = run(*options)
-    assert ("\x1b[31m" in output[0]) == is_colored
+    assert ("\x1b[38;5;196mdenied" in output[0]) == is_colored
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Events and their lines."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from common.cards import Card
 from system_monitor.events import Event
 from system_monitor.rendering import COLORED, PLAIN, Renderer, Style, json_line
+from system_monitor.two_hours import RAN_OUT
 
 NOON = 1_700_049_600  # 2023-11-15 12:00:00 UTC
 TWO_HOUR = {"pass": {"passType": "TWO_HOUR"}}
@@ -36,110 +38,138 @@ def renderer(style: Style = PLAIN) -> Renderer:
 LINES = [
     (
         event("pass-issued:SINGLE_USE", device="terminal-1", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  terminal-1            card 7 was issued a single trip pass",
-        "<2>17:30:00<0>  terminal-1            <33>card 7 was issued a single trip pass<0>",
+        "17:30:00  terminal-1             card 7  <136>issued<> single trip",
     ),
     (
         event("pass-activated:TWO_HOUR", remainingTime=7200, **TWO_HOUR),
-        "17:30:00  gate-1                card 7 activated its two hour pass, 2 h 00 min left",
-        "<2>17:30:00<0>  gate-1                <35>card 7 activated its two hour pass, 2 h 00 min left<0>",
+        "17:30:00  gate-1               card 7  <164>activated<> two hour",
     ),
     (
         event("pass-used:TWO_HOUR", remainingTime=3599, **TWO_HOUR),
-        "17:30:00  gate-1                card 7 used its two hour pass for a journey, 0 h 59 min left",
-        "<2>17:30:00<0>  gate-1                <34>card 7 used its two hour pass for a journey<33>, 0 h 59 min left<0>",
+        "17:30:00  gate-1               card 7  two hour <63>used<>, <136>59 min left<>",
     ),
     (
         event("pass-used:TEN_TRIP", remainingTrips=1, **TEN_TRIP),
-        "17:30:00  gate-1                card 7 used its ten trip pass for a journey, 1 trip left",
-        "<2>17:30:00<0>  gate-1                <34>card 7 used its ten trip pass for a journey<33>, 1 trip left<0>",
+        "17:30:00  gate-1               card 7  ten trip <63>used<>, <136>1 left<>",
     ),
     (
         event("pass-used:SINGLE_USE", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  gate-1                card 7 used its single trip pass for a journey",
-        "<2>17:30:00<0>  gate-1                <34>card 7 used its single trip pass for a journey<33><0>",
+        "17:30:00  gate-1               card 7  single trip <63>used<>",
     ),
     (
         event("pass-denied", reason="no-pass"),
-        "17:30:00  gate-1                card 7 was denied: it holds no pass",
-        "<2>17:30:00<0>  gate-1                <31>card 7 was denied: it holds no pass<0>",
+        "17:30:00  gate-1               card 7  <196>denied<>: no pass",
     ),
     (
         event("pass-denied", reason="invalid-pass", at=(NOON - 86_400) * 1000),
-        "2023-11-14 17:30:00  gate-1                card 7 was denied: its pass is invalid",
-        "<2>2023-11-14 17:30:00<0>  gate-1                <31>card 7 was denied: its pass is invalid<0>",
+        "2023-11-14 17:30:00  gate-1               card 7  <196>denied<>: invalid pass",
     ),
     (
         event("pass-denied", reason="blocked-pass"),
-        "17:30:00  gate-1                card 7 was denied: its pass is blocked",
-        "<2>17:30:00<0>  gate-1                <31>card 7 was denied: its pass is blocked<0>",
+        "17:30:00  gate-1               card 7  <196>denied<>: blocked pass",
     ),
     (
         event("pass-reversed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
-        "17:30:00  gate-1                card 7 was given back a trip of its ten trip pass, 2 trips left",
-        "<2>17:30:00<0>  gate-1                "
-        "<36>card 7 was given back a trip of its ten trip pass<33>, 2 trips left<0>",
+        "17:30:00  gate-1               card 7  <30>reversed<> ten trip, <136>2 left<>",
     ),
     (
         event("pass-reversed:SINGLE_USE", **{"pass": {"passType": "SINGLE_USE"}}),
-        "17:30:00  gate-1                card 7 was given back a trip of its single trip pass",
-        "<2>17:30:00<0>  gate-1                <36>card 7 was given back a trip of its single trip pass<33><0>",
+        "17:30:00  gate-1               card 7  <30>reversed<> single trip",
     ),
     (
         event("pass-owed:TEN_TRIP", tap="9f86d081884c7d65-3", **TEN_TRIP),
-        "17:30:00  gate-1                "
-        "card 7 is owed a trip of its ten trip pass, not given back for tap 9f86d081884c7d65-3",
-        "<2>17:30:00<0>  gate-1                "
-        "<31>card 7 is owed a trip of its ten trip pass, not given back for tap 9f86d081884c7d65-3<0>",
+        "17:30:00  gate-1               card 7  <196>owed<> one trip (ten trip)",
     ),
     (
         event("pass-denied", device=None, at=None),
-        "17:30:00  -                     card 7 was denied",
-        "<2>17:30:00<0>  -                     <31>card 7 was denied<0>",
+        "17:30:00  -                    card 7  <196>denied<>",
     ),
     (
         Event.parse("pass-repainted", '{"cardSerialNumber":"7"}'),
-        '17:30:00  -                     pass-repainted: {"cardSerialNumber":"7"}',
-        '<2>17:30:00<0>  -                     pass-repainted: {"cardSerialNumber":"7"}',
+        '17:30:00  -         pass-repainted: {"cardSerialNumber":"7"}',
     ),
 ]
 
 
-@pytest.mark.parametrize(("event", "plain", "colored"), LINES)
-def test_lines(event: Event, plain: str, colored: str) -> None:
-    assert renderer(PLAIN).line(event) == plain
-    assert renderer(COLORED).line(event) == colored.replace("<", "\x1b[").replace(">", "m")
+@pytest.mark.parametrize(("event", "line"), LINES)
+def test_lines(event: Event, line: str) -> None:
+    assert renderer(PLAIN).line(event) == re.sub(r"<\d*>", "", line)
+    colored = re.sub(r"<(\d+)>", "\x1b[38;5;\\1m", line).replace("<>", "\x1b[0m")
+    assert renderer(COLORED).line(event) == colored
+
+
+FRESH: dict[str, dict[str, object]] = {
+    "SINGLE_USE": {"pass": {"passType": "SINGLE_USE"}},
+    "TEN_TRIP": {"pass": {"passType": "TEN_TRIP", "tripsRemaining": "10"}, "remainingTrips": 10},
+    "TWO_HOUR": {"pass": {"passType": "TWO_HOUR"}, "remainingTime": 7200},
+}
+
+
+class TestWidth:
+    @pytest.mark.parametrize("kind", ["issued", "activated", "used", "reversed", "owed"])
+    @pytest.mark.parametrize("pass_type", FRESH)
+    def test_of_what_happens_to_a_pass(self, kind: str, pass_type: str) -> None:
+        assert len(self.longest(f"pass-{kind}:{pass_type}", **FRESH[pass_type])) <= 80
+
+    @pytest.mark.parametrize("reason", ["no-pass", "invalid-pass", "blocked-pass", RAN_OUT])
+    def test_of_a_denial(self, reason: str) -> None:
+        assert len(self.longest("pass-denied", reason=reason)) <= 80
+
+    def longest(self, channel: str, **fields: object) -> str:
+        """A 4-byte UID, with its check byte, has at most 13 digits."""
+        return renderer().line(event(channel, device="x" * 20, cardSerialNumber="1099511627520", **fields))
+
+    def test_the_columns_grow_with_what_they_meet(self) -> None:
+        grown = renderer()
+        for device, device_width, number, card_width in [
+            ("gate-1", 8, "7", 12),
+            ("terminal-1", 10, "1303689068602870", 16),
+            ("gate-1", 10, "7", 16),
+            ("x" * 30, 20, "9" * 25, 13),
+            ("gate-1", 20, "7", 13),
+        ]:
+            line = grown.line(event("pass-denied", device=device, cardSerialNumber=number))
+            assert line == f"17:30:00  {device:<{device_width}}  {f'card {number}':>{card_width + 5}}  denied"
+
+    def test_a_long_number_leaves_room_for_others(self) -> None:
+        grown = renderer()
+        grown.line(event("pass-denied", cardSerialNumber="9" * 25))
+        line = grown.line(event("pass-used:TWO_HOUR", device="x" * 20, **FRESH["TWO_HOUR"]))
+        assert len(line) == 79
 
 
 @pytest.mark.parametrize(
     ("uid", "doubt"),
     [
-        ("08000000", "it is no card: a phone"),
-        ("08a1b2c3", "it is no card: a phone"),
-        ("01020304", "its UID is one that many phones and copies share"),
-        ("0a1b2c3d", "it holds no pass"),
-        ("04a1b2c3d4e5f6", "it holds no pass"),
-        ("08000000000000", "it holds no pass"),
+        ("08000000", "a phone, not a card"),
+        ("08a1b2c3", "a phone, not a card"),
+        ("01020304", "a UID shared by many"),
+        ("0a1b2c3d", "no pass"),
+        ("04a1b2c3d4e5f6", "no pass"),
+        ("08000000000000", "no pass"),
     ],
 )
 def test_a_denial_tells_what_is_no_card(uid: str, doubt: str) -> None:
     card = Card(bytes.fromhex(uid)).serial_number
     line = renderer().line(event("pass-denied", cardSerialNumber=card, reason="no-pass"))
-    assert line.endswith(f"card {card} was denied: {doubt}")
+    assert line.endswith(f"  card {card}  denied: {doubt}")
+    assert len(line.replace("gate-1  ", "x" * 20)) <= 80
 
 
 def test_a_number_with_a_wrong_check_byte_is_no_phones() -> None:
-    assert renderer().line(event("pass-denied", cardSerialNumber="34359738377")).endswith("was denied")
+    assert renderer().line(event("pass-denied", cardSerialNumber="34359738377")).endswith("denied")
 
 
 def test_malformed_messages() -> None:
     assert renderer(PLAIN).malformed("pass-\x1b[2J", "not JSON") == "malformed message on pass-\\x1b[2J: not JSON"
-    assert renderer(COLORED).malformed("pass-", "not JSON") == "\x1b[31mmalformed message on pass-: not JSON\x1b[0m"
+    assert (
+        renderer(COLORED).malformed("pass-", "not JSON") == "\x1b[38;5;196mmalformed message\x1b[0m on pass-: not JSON"
+    )
 
 
 @pytest.mark.parametrize("at", [0, 253_402_300_799_999, 10**30, -1, True, "1", 1.5])
 def test_any_time_can_be_written(at: object) -> None:
-    assert renderer().line(event("pass-denied", at=at)).endswith("card 7 was denied")
+    assert renderer().line(event("pass-denied", at=at)).endswith("           card 7  denied")
 
 
 @pytest.mark.parametrize(

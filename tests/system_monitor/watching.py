@@ -14,8 +14,9 @@ from common.keys import JOURNAL
 from common.service_manager import ServiceManager
 from common.settings import Settings
 from system_monitor.events import EventId
+from system_monitor.history import Selection
 from system_monitor.journal import Entry, Journal
-from system_monitor.monitor import Monitor, Selection
+from system_monitor.monitor import Monitor
 from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.saved_place import SavedPlace
@@ -47,6 +48,12 @@ def deny(redis: Redis, card: str, id_: str = "*") -> str:
     """Write a denial to the journal; return the message that would be published with it."""
     payload = DENIAL % card
     return with_id(payload, str(redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": payload}, id=id_)))
+
+
+def notices_but_waiting(text: str) -> list[str]:
+    """Return the notices of an error output, but for the one of an idle start."""
+    notices = [line.removeprefix("system-monitor: ") for line in text.splitlines()]
+    return [notice for notice in notices if not notice.startswith("waiting for events: ")]
 
 
 class Ended(Exception):  # noqa: N818  # no error
@@ -137,11 +144,11 @@ class _TracedErrors(io.StringIO):
 class ScriptedWatch:
     """A monitor on a scripted source; `run` takes no time."""
 
-    def __init__(self, settings: Settings, saved_place: SavedPlace | None = None) -> None:
+    def __init__(self, settings: Settings, saved_place: SavedPlace | None = None, as_json: bool = True) -> None:
         self.clock = FakeClock()
         self.source = ScriptedSource(settings, self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
-        terminal = Terminal(Renderer(PLAIN), True, self._output, self._errors)
+        terminal = Terminal(Renderer(PLAIN), as_json, self._output, self._errors)
         self.service_manager = RecordingServiceManager(self.clock)
         self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager, saved_place)
 
@@ -162,7 +169,8 @@ class ScriptedWatch:
 
     @property
     def notices(self) -> list[str]:
-        return [line.removeprefix("system-monitor: ") for line in self._errors.getvalue().splitlines()]
+        """All but that it waits."""
+        return notices_but_waiting(self._errors.getvalue())
 
     @property
     def trace(self) -> list[tuple[float, str]]:
@@ -221,7 +229,8 @@ class Watch:
 
     @property
     def notices(self) -> list[str]:
-        return [line.removeprefix("system-monitor: ") for line in self._errors.getvalue().splitlines()]
+        """All but that it waits."""
+        return notices_but_waiting(self._errors.getvalue())
 
     def summarize(self) -> None:
         self._terminal.summarize()
