@@ -2,15 +2,11 @@
 
 import asyncio
 import json
-import os
 import re
-import shutil
 import signal
 import socket
-import uuid
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,134 +15,33 @@ import pytest
 
 from audio.speaker import CLIPS
 from tests.processes import Program, processes_with, wait_for
+from tests.simulator.conftest import Demo
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+
+from tests.simulator.browser import (
+    buy,
+    expect_in_service,
+    expect_lamp,
+    expect_prompt,
+    lay,
+    lift,
+    lying,
+    monitor_lines,
+)
 
 pytestmark = pytest.mark.process
 
 CAPTIONS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 SAME_TAP_MS = 2000
-PRESENTATION_END_MS = 500
-SOON_MS = 30_000
 Answer = TypeVar("Answer")
-
-expect.set_options(timeout=SOON_MS)
-
-
-@dataclass
-class Demo:
-    """A running demo, and the mark in the environment of all its processes."""
-
-    program: Program
-    mark: str
-
-    @property
-    def address(self) -> str:
-        return self.program.wait_for_output("The station is at").split()[4]
-
-    @property
-    def port(self) -> int:
-        return int(self.address.rsplit(":", 1)[1].rstrip("/"))
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    mark = uuid.uuid4().hex
-    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
-    with Program("simulator.demo", "--port", "0", environment=environment) as program:
-        yield Demo(program, mark)
-        if program.process.poll() is None:
-            program.stop()
-    if program.errors:
-        raise RuntimeError("\n".join(program.errors))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM and "CI" not in os.environ:
-        pytest.skip("no chromium on PATH")
-    with (
-        sync_playwright() as driver,
-        driver.chromium.launch(executable_path=CHROMIUM, args=QUIET) as browser,
-    ):
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser, demo: Demo) -> Iterator[Page]:
-    """The page; any warning or error on its console fails the test."""
-    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
-        page = context.new_page()
-        problems: list[str] = []
-        page.on("console", lambda message: problems.extend([message.text] * (message.type in {"error", "warning"})))
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(demo.address)
-        expect_in_service(page)
-        yield page
-        if problems:
-            raise RuntimeError("\n".join(problems))
-
-
-def expect_in_service(page: Page) -> None:
-    for device in ("terminal", "gate"):
-        expect(page.locator(f'[data-device="{device}"] .log')).to_contain_text("connected to Redis")
-    expect_lamp(page, "yellow", lit=False)
-
-
-def lying(page: Page, device: str, card: str = "") -> Locator:
-    """A card, or all cards, on a device's reader."""
-    cards = page.locator(f'[data-device="{device}"] .lying')
-    return cards.locator(f'[data-card="{card}"]' if card else "[data-card]")
-
-
-def lay(page: Page, card: str, device: str) -> None:
-    page.locator(f'[data-card="{card}"]').click()
-    page.locator(f'[data-reader="{device}"]').click()
-    expect(lying(page, device, card)).to_be_visible()
-
-
-def lift(page: Page, card: str, device: str) -> None:
-    lying(page, device, card).click()
-    expect(lying(page, device)).to_have_count(0)
-    page.wait_for_timeout(PRESENTATION_END_MS)
-
-
-def expect_prompt(page: Page, device: str, clip: str) -> None:
-    expect(page.locator(f'[data-device="{device}"] .prompt')).to_have_attribute("data-clip", clip)
-
-
-def expect_lamp(page: Page, lamp: str, device: str = "gate", lit: bool = True) -> None:
-    place = page.locator(f'[data-device="{device}"] [data-lamp="{lamp}"]')
-    expect(place).to_have_attribute("data-lit", str(lit).lower())
-
-
-def buy(page: Page, card: str, button: str) -> None:
-    lay(page, card, "terminal")
-    expect_prompt(page, "terminal", "select-a-pass")
-    page.locator(f'[data-button="{button}"]').hover()
-    page.mouse.down()
-    expect_prompt(page, "terminal", "tap-card-to-confirm")
-    page.mouse.up()
-    lift(page, card, "terminal")
-    lay(page, card, "terminal")
-    expect(page.locator('[data-device="terminal"] .prompt')).to_have_attribute("data-clip", re.compile("thank-you"))
-    lift(page, card, "terminal")
 
 
 def in_a_thread(work: Coroutine[Any, Any, Answer]) -> Answer:
     """Run it in another thread: in this one, playwright's loop runs."""
     with ThreadPoolExecutor(1) as executor:
         return executor.submit(asyncio.run, work).result()
-
-
-def monitor_lines(page: Page, words: str) -> list[str]:
-    return [line for line in page.locator("#monitor-lines li").all_inner_texts() if words in line]
 
 
 def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
