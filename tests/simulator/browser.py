@@ -13,10 +13,9 @@ SOON_MS = 30_000
 expect.set_options(timeout=SOON_MS)
 
 
-def expect_in_service(page: Page) -> None:
-    for device in ("terminal", "gate"):
-        expect(page.locator(f'[data-device="{device}"] .log')).to_contain_text("connected to Redis")
-    expect_lamp(page, "yellow", lit=False)
+def expect_in_service(page: Page, *devices: str) -> None:
+    for device in devices or ("terminal", "gate"):
+        expect(page.locator(f'[data-device="{device}"]')).to_have_attribute("data-in-service", "true")
 
 
 def lying(page: Page, device: str, card: str = "") -> Locator:
@@ -39,6 +38,27 @@ def lift(page: Page, card: str, device: str) -> None:
 
 def expect_prompt(page: Page, device: str, clip: str) -> None:
     expect(page.locator(f'[data-device="{device}"] .prompt')).to_have_attribute("data-clip", clip)
+
+
+def expect_why(page: Page, device: str, why: str) -> None:
+    expect(page.locator(f'[data-device="{device}"] .why')).to_have_text(why)
+
+
+def expect_idle(page: Page, device: str, text: str | re.Pattern[str]) -> None:
+    """Expect what a device says while it plays nothing."""
+    expect(page.locator(f'[data-device="{device}"] .idle')).to_have_text(text)
+
+
+def tap(page: Page, card: str, device: str) -> None:
+    if page.locator(f'[data-card="{card}"]').get_attribute("aria-pressed") == "false":
+        page.locator(f'[data-card="{card}"]').click()
+    page.locator(f'[data-tap="{device}"]').click()
+    expect(lying(page, device, card)).to_be_visible()
+    expect(lying(page, device, card)).to_have_count(0)
+
+
+def press(page: Page, button: str) -> None:
+    page.locator(f'[data-button="{button}"]').click()
 
 
 def expect_lamp(page: Page, lamp: str, device: str = "gate", lit: bool = True) -> None:

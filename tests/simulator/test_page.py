@@ -1,8 +1,6 @@
 """The demo's page in a real browser, with the demo as a process behind it."""
 
 import asyncio
-import json
-import re
 import signal
 import socket
 from collections.abc import Coroutine
@@ -13,7 +11,6 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 
-from audio.speaker import CLIPS
 from tests.processes import Program, processes_with, wait_for
 from tests.simulator.conftest import Demo
 
@@ -25,6 +22,7 @@ from tests.simulator.browser import (
     expect_in_service,
     expect_lamp,
     expect_prompt,
+    expect_why,
     lay,
     lift,
     lying,
@@ -33,7 +31,6 @@ from tests.simulator.browser import (
 
 pytestmark = pytest.mark.process
 
-CAPTIONS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
 SAME_TAP_MS = 2000
 Answer = TypeVar("Answer")
 
@@ -56,59 +53,15 @@ def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
     expect(page.locator("#redis tbody tr", has_text="180844510496")).to_have_count(0)
     lay(page, "2", "gate")
     expect_prompt(page, "gate", "access-denied")
-    expect(page.locator("#monitor-lines li").last).to_contain_text("was denied")
+    expect_why(page, "gate", "no pass: its ten trips are used up")
+    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
 
     page.reload()
     expect(lying(page, "gate", "2")).to_be_visible()
-    expect(page.locator("#monitor-lines li").last).to_contain_text("was denied")
-    assert len(monitor_lines(page, "was issued a ten trip pass")) == 1
-    assert len(monitor_lines(page, "used its ten trip pass")) == 10
-    assert len(monitor_lines(page, "was denied")) == 1
-
-
-def test_a_cut_network_shows_yellow(page: Page) -> None:
-    page.locator('[data-cut="gate"]').click()
-    expect_lamp(page, "yellow")
-    expect(page.locator('[data-device="gate"] .light-word')).to_contain_text(
-        re.compile("out of service", re.IGNORECASE)
-    )
-    lay(page, "1", "gate")
-    expect_prompt(page, "gate", "out-of-service")
-    expect(page.locator('[data-device="gate"] .bubble')).to_have_text(CAPTIONS["out-of-service"])
-    page.locator('[data-cut="gate"]').click()
-    expect_lamp(page, "yellow", lit=False)
-
-
-def test_redis_stopped_and_a_reader_unplugged(page: Page) -> None:
-    page.locator('[data-stop="redis"]').click()
-    expect_lamp(page, "yellow")
-    expect(page.locator("#redis")).to_contain_text(re.compile("stopped", re.IGNORECASE))
-    page.locator('[data-stop="redis"]').click()
-    expect_lamp(page, "yellow", lit=False)
-    page.locator('[data-unplug="gate"]').click()
-    expect_lamp(page, "yellow")
-    page.locator('[data-unplug="gate"]').click()
-    expect_lamp(page, "yellow", lit=False)
-
-
-def test_two_gates_race_for_the_last_trip(page: Page) -> None:
-    buy(page, "1", "single")
-    page.locator("#add-gate").click()
-    expect_lamp(page, "red", "gate2")
-    expect_lamp(page, "yellow", "gate2", lit=False)  # now it is in service
-    page.locator("#race").click()
-    for words in ("used its single trip pass", "was denied"):
-        expect(page.locator("#monitor-lines li", has_text=words)).to_have_count(1)
-
-
-def test_two_hours_pass(page: Page) -> None:
-    buy(page, "6", "two")
-    lay(page, "6", "gate")
-    expect_lamp(page, "green")
-    lift(page, "6", "gate")
-    expect(page.locator("#redis tbody tr", has_text="1303689068602870")).to_be_visible()
-    page.locator('[data-later="2h"]').click()
-    expect(page.locator("#redis tbody tr", has_text="1303689068602870")).to_have_count(0)
+    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
+    assert len(monitor_lines(page, "issued")) == 1
+    assert len(monitor_lines(page, "used")) == 10
+    assert len(monitor_lines(page, "denied")) == 1
 
 
 def test_cards_can_be_dragged(page: Page) -> None:
@@ -116,6 +69,16 @@ def test_cards_can_be_dragged(page: Page) -> None:
     expect_prompt(page, "gate", "access-denied")
     lying(page, "gate", "3").drag_to(page.locator("#rack-title"))
     expect(lying(page, "gate")).to_have_count(0)
+
+
+def test_a_click_on_a_card_on_a_reader_takes_it_off_also_if_another_is_chosen(page: Page) -> None:
+    lay(page, "3", "gate")
+    page.locator('[data-card="4"]').click()
+    lying(page, "gate", "3").click()
+    expect(lying(page, "gate")).to_have_count(0)
+    expect(page.locator('[data-card="4"]')).to_have_attribute("aria-pressed", "true")
+    page.locator('[data-reader="gate"]').click()
+    expect(lying(page, "gate", "4")).to_be_visible()
 
 
 def test_the_keyboard_works(page: Page) -> None:
