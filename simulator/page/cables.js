@@ -6,8 +6,8 @@ import { refresh } from "./state.js";
 const SVG = "http://www.w3.org/2000/svg";
 const LANE = 6; // between two cables, in pixels
 const BEND = 5;
-const TO_GAP = 42; // along the cable
-const GAP = 30;
+const BREAK = { at: 57, width: 30 }; // along the cable
+const SHORT_BREAK = { at: 12, width: 16 };
 
 const drawing = find("#cables");
 
@@ -22,7 +22,9 @@ export function showCables({ devices, monitor, redis }) {
     const to = target.x + 24 + 3 * LANE * index;
     const from = device.x < to && to < device.right ? to : device.x + 36;
     const lane = desk.bottom + 4 + LANE * (devices.length - index);
-    return { name, isWhole: network, points: [[from, device.bottom], [from, lane], [to, lane], [to, target.y]] };
+    const bent = [[from, device.bottom], [from, lane], [to, lane], [to, target.y]];
+    const straight = [[to, device.bottom], [to, target.y]];
+    return { name, isWhole: network, points: from === to ? straight : bent };
   });
   const pane = box(find("#monitor"));
   const level = pane.y + 19;
@@ -42,9 +44,11 @@ function draw({ name, isWhole, points }, isRunning) {
   cable.setAttribute("class", isWhole ? (isRunning ? "cable" : "dead cable") : "cut cable");
   if (isWhole && isRunning) return [cable];
   const length = cable.getTotalLength();
-  const broken = isWhole ? length - BEND : Math.min(TO_GAP + GAP / 2, length / 2);
-  if (!isWhole) cable.setAttribute("stroke-dasharray", `${broken - GAP / 2} ${GAP} ${length}`);
-  return [cable, makeMark(cable.getPointAtLength(broken))];
+  if (isWhole) return [cable, makeMark(cable.getPointAtLength(length - BEND))];
+  const { at, width } = points.length > 2 ? BREAK : SHORT_BREAK;
+  const middle = Math.min(at, length / 2);
+  cable.setAttribute("stroke-dasharray", `${Math.max(0, middle - width / 2)} ${width} ${length}`);
+  return [cable, makeMark(cable.getPointAtLength(middle))];
 }
 
 function makeMark({ x, y }) {

@@ -83,7 +83,7 @@ class Race:
             system.add_gate()
         for name, device in system.devices.items():
             for card in system.cards_on(name):
-                system.lift(card)
+                _lift(system, card)
             if not device.pi.reader_is_plugged_in:
                 system.plug_in(name)
         devices = system.devices.values()
@@ -102,7 +102,7 @@ class Race:
                 raise RaceError("the terminal sells nothing")
             clip = self._clip_after(lambda: system.lay("terminal", CARD), "terminal")
             self._stopping.wait(HOLD_S)
-            system.lift(CARD)
+            _lift(system, CARD)
             self._stopping.wait(REST_S)
             if clip in {"", "select-a-pass"}:
                 self._clip_after(lambda: system.press("single"), "terminal")
@@ -120,7 +120,7 @@ class Race:
         text = " ".join(self._ending(system, gate, clips[gate]) for gate in winner_first)
         self._stopping.wait(max(0.0, began + RACE_S - time.monotonic()))
         for card, _, _ in RUNNERS.values():
-            system.lift(card)
+            _lift(system, card)
         return text
 
     def _ending(self, system: System, gate: str, clip: str) -> str:
@@ -156,3 +156,8 @@ class Race:
             if time.monotonic() > end:
                 return False
         return True
+
+
+def _lift(system: System, card: str) -> None:
+    with suppress(NotPossibleError):  # somebody has taken it away
+        system.lift(card)

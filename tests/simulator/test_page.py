@@ -115,7 +115,10 @@ def test_the_demo_survives_a_closed_page_and_leaves_nothing_behind(
             page.goto(demo.address)
             expect_lamp(page, "red")
     with browser.new_context() as context:
-        context.new_page().goto(demo.address)
+        page = context.new_page()
+        page.goto(demo.address)
+        page.locator("#race").click()
+        expect_in_service(page, "gate2")
         port = demo.port
         assert len(processes_with(demo.mark)) >= 4
         assert demo.program.stop(signal.SIGINT) == 130
