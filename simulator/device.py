@@ -13,6 +13,7 @@ from typing import IO
 from common import wiring
 from common.settings import PREFIX
 from simulator.child import ending_with_parent
+from simulator.service_status import ServiceStatus
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 
 LAMPS = {wire.bcm: wire.contact for wire in wiring.COLOURS}
@@ -103,7 +104,9 @@ class Device:
         self._report = report
         self.pi = VirtualPi(self._observe)
         self._log = lambda line: report(Output(name, OutputKind.LOG, line, time.monotonic()))
-        environment = self.pi.environment() | {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
+        self._status = ServiceStatus()
+        environment = self.pi.environment() | self._status.environment
+        environment |= {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
         self._program = Process([module], environment, self._log)
 
     def wait_until_ready(self) -> None:
@@ -114,9 +117,15 @@ class Device:
         """
         self.pi.wait_for(lambda pi: pi.running, READY_LIMIT_S)
 
+    @property
+    def problem(self) -> str | None:
+        """Why the device is out of service, in its own words; None if it is in service."""
+        return self._status.problem if self.pi.running else "its program is not running"
+
     def close(self) -> None:
         """End the program, then the Pi."""
         self._program.close()
+        self._status.close()
         self.pi.close()
 
     def _observe(self, observation: Observation) -> None:

@@ -6,5 +6,5 @@ Over the WebSocket at `/system` the server sends JSON objects, each with its `ki
 - `lines`: further lines of the monitor, with its colours as ECMA-48 SGR sequences;
 - `error`: why a command could not be run.
 
-The page sends commands of the demo, such as `lay gate 1`.
+The page sends commands of the demo, such as `lay gate 1`, and `race` (`race.Race`).
 """

@@ -1,17 +1,18 @@
 /* What the user does with cards. */
 
 import { send } from "./connection.js";
-import { toast, wait } from "./dom.js";
+import { wait } from "./dom.js";
+import { say } from "./notice.js";
 import { cardsOn, placeOf, refresh, state } from "./state.js";
 
 const HOLD_MS = 500; // a rider's tap
 const REST_MS = 500; // longer than the 300 ms that end a presentation
-const RACE_MS = 1200;
+const RACERS = ["1", "copy"];
 
-const busy = new Set(); // cards that a tap or a race moves by itself
+const busy = new Set(); // cards that a tap moves by itself
 export let picked = null;
 
-export const isBusy = (card) => busy.has(card);
+export const isBusy = (card) => busy.has(card) || (state.race.running && RACERS.includes(card));
 
 export function lay(device, card) {
   send(`lay ${device} ${card}`);
@@ -25,22 +26,23 @@ export function lift(card) {
   refresh();
 }
 
-/** Lay cards on readers for a while, all at the same moment, and take them away. */
-async function present(places, ms) {
-  const cards = Object.keys(places);
-  if (cards.some(isBusy)) return;
-  cards.forEach((card) => busy.add(card));
-  const lying = cards.filter(placeOf);
-  lying.forEach(lift);
-  if (lying.length) await wait(REST_MS);
-  for (const card of cards) lay(places[card], card);
-  await wait(ms);
-  cards.filter((card) => placeOf(card) === places[card]).forEach(lift);
-  cards.forEach((card) => busy.delete(card));
+/** Hold a card to a reader for as long as a tap takes, and take it away. */
+async function tap(card, device) {
+  if (isBusy(card)) return;
+  busy.add(card);
+  if (placeOf(card)) {
+    lift(card);
+    await wait(REST_MS);
+  }
+  lay(device, card);
+  await wait(HOLD_MS);
+  if (placeOf(card) === device) lift(card);
+  busy.delete(card);
 }
 
 export function race() {
-  present({ 1: "gate", copy: "gate2" }, RACE_MS);
+  pick(null);
+  send("race");
 }
 
 export function pick(card) {
@@ -48,28 +50,31 @@ export function pick(card) {
   refresh();
 }
 
+/** Take a card off its reader, or choose it. */
 export function clickCard(card) {
-  if (busy.has(card)) return;
-  const place = placeOf(card);
-  if (place && picked) clickReader(place);
-  else if (place) lift(card);
+  if (isBusy(card)) return;
+  if (placeOf(card)) lift(card);
   else pick(picked === card ? null : card);
 }
 
 export function clickReader(device) {
   const card = picked;
-  if (card && !busy.has(card)) {
+  if (card && !isBusy(card)) {
     picked = null;
     lay(device, card);
   } else if (cardsOn(device).length) {
     clickCard(cardsOn(device).at(-1));
   } else if (!card) {
-    toast("Choose a card first, then a reader.");
+    askForCard();
   }
 }
 
 export function clickTap(device) {
   const card = picked ?? cardsOn(device).at(-1);
-  if (card) present({ [card]: device }, HOLD_MS);
-  else toast("Choose a card first, then Tap.");
+  if (card) tap(card, device);
+  else askForCard();
+}
+
+function askForCard() {
+  say("Choose a card first: click one of these.");
 }

@@ -4,16 +4,21 @@ import { showSwitch } from "./buttons.js";
 import { clock, find, make, write } from "./dom.js";
 
 const KEPT_LINES = 500;
+const CUT = "No network: it prints what it misses when the cable is in again.";
+const STOPPED = "Redis is stopped: nothing is sold, and no gate opens. Start it with the switch above.";
 
 export function showBackstage({ rack, redis, monitor }) {
   showSwitch(find("[data-cut=monitor]"), monitor.network);
   showSwitch(find("[data-stop]"), redis.running);
+  find("#monitor").classList.toggle("is-cut", !monitor.network);
+  write(find("#monitor-note"), monitor.network ? "" : CUT);
+  find("#redis").classList.toggle("is-stopped", !redis.running);
   const rows = rack
     .filter(({ name }) => redis.running && redis.cards[name] && name !== "copy") // the copy has card 1's key
     .map((card) => makeRow(card, redis.cards[card.name]));
   find("#redis table").hidden = !redis.running;
   find("#redis tbody").replaceChildren(...rows);
-  write(find("#redis-note"), redis.running ? "No card has a pass." : "Redis is stopped.");
+  write(find("#redis-note"), redis.running ? "No card has a pass." : STOPPED);
   find("#redis-note").hidden = rows.length > 0;
 }
 
@@ -30,14 +35,19 @@ function makeRow({ name, number }, { fields, secondsLeft }) {
   return row;
 }
 
+const list = find("#monitor-lines");
+let follows = true; // the newest line, unless the user has scrolled away from it
+const scrollDown = () => follows && list.scrollTo({ top: list.scrollHeight });
+
+list.addEventListener("scroll", () => (follows = list.scrollHeight - list.scrollTop - list.clientHeight < 20));
+new ResizeObserver(scrollDown).observe(list);
+
 export function clearLines() {
-  find("#monitor-lines").replaceChildren();
+  list.replaceChildren();
 }
 
 /** Add lines of the monitor, which are coloured by SGR sequences (ECMA-48). */
 export function showLines({ lines }) {
-  const list = find("#monitor-lines");
-  const isAtBottom = list.scrollHeight - list.scrollTop - list.clientHeight < 20;
   for (const line of lines) {
     const item = document.createElement("li");
     let color = "";
@@ -53,5 +63,5 @@ export function showLines({ lines }) {
     list.append(item);
   }
   while (list.childElementCount > KEPT_LINES) list.firstChild.remove();
-  if (isAtBottom) list.scrollTop = list.scrollHeight;
+  scrollDown();
 }

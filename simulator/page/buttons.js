@@ -65,7 +65,7 @@ export function makeSwitches(within) {
 }
 
 export function showSwitch(element, isOn) {
-  const { on = "", off = "out" } = element.dataset;
+  const { on = "in", off = "out" } = element.dataset;
   element.setAttribute("aria-checked", isOn);
   write(find("b", element), isOn ? on : off);
 }

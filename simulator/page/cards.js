@@ -32,7 +32,7 @@ function showCard({ name, number, bytes }, redis) {
   const held = redis.cards[name];
   const pass = number === null ? "random UID" : redis.running ? passIn(held) : "?";
   write(find(".pass", element), pass);
-  write(find(".number", element), number ?? "new at every tap");
+  write(find(".number", element), number ?? "new at each tap");
   element.classList.toggle("has-pass", Boolean(held));
   element.style.setProperty("--trips", held?.fields.tripsRemaining ?? 0);
   element.setAttribute("aria-pressed", picked === name);

@@ -3,16 +3,19 @@
 import { makePressable, makeSwitches, showSwitch } from "./buttons.js";
 import { animate, find, fromTemplate, make, write } from "./dom.js";
 import { clickReader, clickTap } from "./actions.js";
-import { Speaker } from "./sound.js";
+import { Speaker, captionOf } from "./sound.js";
 import { refresh } from "./state.js";
 
 const FLASH_MS = 700; // longer than half a flash
+const LONG = 60; // characters of a caption
 const GATE_INVITATION = "Tap a card with a pass to go in.";
 const DEVICES = {
   terminal: { title: "Sales terminal", invitation: "Tap a card to buy a pass." },
   gate: { title: "Entry gate", invitation: GATE_INVITATION },
   gate2: { title: "Second entry gate", invitation: GATE_INVITATION },
 };
+const CHOOSE = "Press a button: a single trip, ten trips or two hours.";
+const CONFIRM = "Tap the same card again, to confirm.";
 const COLORS = { GO: "green", "OUT OF SERVICE": "yellow", DENIED: "red flashing", CLOSED: "red", OFF: "" };
 
 const panels = new Map(); // by device
@@ -20,23 +23,22 @@ const panels = new Map(); // by device
 export const titleOf = (device) => DEVICES[device].title.toLowerCase();
 export const lyingOn = (device) => find(".lying", panels.get(device).element);
 
-export function showDevices({ devices }) {
+export function showDevices({ devices, sale }) {
   for (const [name, panel] of panels) {
     if (devices.some((device) => device.name === name)) continue;
     panel.element.remove();
     panels.delete(name);
   }
-  for (const device of devices) showDevice(panels.get(device.name) ?? makePanel(device), device);
+  for (const device of devices) showDevice(panels.get(device.name) ?? makePanel(device), device, sale);
 
   const hasSecondGate = panels.has("gate2");
   find("#add-gate").disabled = hasSecondGate;
   find("#second-gate").hidden = hasSecondGate;
-  find("#race-bar").hidden = !hasSecondGate;
 }
 
 function makePanel({ name, type }) {
   const element = fromTemplate("device-template");
-  const { title, invitation } = DEVICES[name];
+  const { title } = DEVICES[name];
   element.dataset.device = name;
   element.setAttribute("aria-label", title);
   find("h2", element).textContent = title;
@@ -49,14 +51,16 @@ function makePanel({ name, type }) {
   for (const button of element.querySelectorAll("[data-button]")) makePressable(button);
   makeSwitches(element);
   find("#second-gate").before(element);
-  const panel = { element, speaker: new Speaker(element, invitation), lit: null, flashedAt: -FLASH_MS, timer: null };
+  const panel = { element, speaker: new Speaker(), lit: null, flashedAt: -FLASH_MS, timer: null };
   panels.set(name, panel);
   return panel;
 }
 
-function showDevice(panel, device) {
+function showDevice(panel, device, sale) {
   const { element } = panel;
-  if (panel.speaker.show(device.sound)) {
+  element.dataset.inService = !device.problem;
+  showBubble(element, device, idleText(device, sale));
+  if (panel.speaker.play(device.sound)) {
     if (device.sound.clip === "access-denied") panel.flashedAt = performance.now();
     if (device.sound.clip === "access-granted") walkThrough(find(".rider", element));
   }
@@ -66,10 +70,26 @@ function showDevice(panel, device) {
   }
   find(".reader", element).classList.toggle("unplugged", !device.reader);
   find(".waves", element).toggleAttribute("hidden", !device.reader);
-  write(find(".reader-word", element), device.reader ? "lay a card here" : "not connected");
+  write(find(".reader-word", element), device.reader ? "lay a card here" : "wires pulled out");
   showSwitch(find("[data-cut]", element), device.network);
   showSwitch(find("[data-unplug]", element), device.reader);
   find(".log", element).replaceChildren(...device.log.slice(-2).map((line) => make("li", line)));
+}
+
+function idleText({ name, type, problem }, sale) {
+  if (problem) return `Out of service: ${problem}`;
+  if (type === "terminal" && sale) return sale.isChosen ? CONFIRM : CHOOSE;
+  return DEVICES[name].invitation;
+}
+
+/** Show the caption of the clip that is playing, else what the device waits for; and why it denies a card. */
+function showBubble(element, { sound, why }, idle) {
+  element.classList.toggle("is-sounding", Boolean(sound));
+  find(".prompt", element).dataset.clip = sound?.clip ?? "";
+  write(find(".prompt", element), sound ? captionOf(sound.clip) : "");
+  write(find(".idle", element), sound ? "" : idle);
+  write(find(".why", element), why);
+  find(".bubble", element).classList.toggle("is-long", !sound && idle.length > LONG);
 }
 
 /** Show the lamps, and put them into words. Red that goes off and on again is flashing. */

@@ -1,8 +1,6 @@
 /* Small helpers around the document. */
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const TOAST_MS = 4000;
-let toastTimer;
 
 export const find = (selector, within = document) => within.querySelector(selector);
 export const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -22,13 +20,6 @@ export function write(element, text) {
 
 export function animate(element, frames, options) {
   if (!calm.matches) element.animate(frames, options);
-}
-
-/** Show a message for a few seconds. */
-export function toast(text) {
-  write(find("#toast"), text);
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => write(find("#toast"), ""), TOAST_MS);
 }
 
 export function clock(seconds) {

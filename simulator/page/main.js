@@ -2,13 +2,16 @@
 
 import { clearLines, showBackstage, showLines } from "./backstage.js";
 import { makeSwitches } from "./buttons.js";
+import { showCables } from "./cables.js";
 import { showCards } from "./cards.js";
 import { connect, send } from "./connection.js";
 import { showDevices } from "./devices.js";
-import { find, toast, write } from "./dom.js";
+import { find, write } from "./dom.js";
 import { pick, race } from "./actions.js";
+import { say, showRace } from "./notice.js";
 import { addView, report, revert } from "./state.js";
 import { showSoundButton, silence, toggleSound } from "./sound.js";
+import { showSteps } from "./steps.js";
 
 function showBanner(text) {
   write(find("#banner"), text);
@@ -27,7 +30,7 @@ document.addEventListener("keydown", ({ key }) => {
 });
 showSoundButton();
 
-for (const view of [showDevices, showCards, showBackstage]) addView(view);
+for (const view of [showDevices, showCards, showBackstage, showSteps, showRace, showCables]) addView(view);
 connect({
   opened: clearLines,
   closed: () => {
@@ -40,7 +43,7 @@ connect({
   },
   lines: showLines,
   error: ({ text }) => {
-    toast(text);
+    say(text);
     revert();
   },
 });

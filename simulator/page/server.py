@@ -11,27 +11,31 @@ from aiohttp import WSMsgType, web
 
 from audio.player import CLIPS, clip_path
 from simulator.commands import CommandLine, UsageError
-from simulator.demo_cards import StoredPass, read_passes
+from simulator.demo_cards import read_passes
 from simulator.device import Output, OutputKind
 from simulator.history import History
 from simulator.loop_thread import LoopThread
-from simulator.page.state import state_of
+from simulator.page.answers import Answer
+from simulator.page.race import Race
+from simulator.page.state import Record, state_of
 from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
 
 HOST = "127.0.0.1"
 STATE_INTERVAL_S = 0.03
-REDIS_INTERVAL_S = 0.25
+REDIS_INTERVAL_S = 0.1
 KEPT_LINES = 500
 KEPT_LOG_LINES = 4
 LONGEST_COMMAND = 200
 
 _FOLDER = Path(__file__).resolve().parent
-FILES = ("page.css", "icon.svg", *sorted(path.name for path in _FOLDER.glob("*.js")))
+FILES = tuple(sorted(path.name for path in _FOLDER.iterdir() if path.suffix in {".css", ".js", ".svg"}))
 COMMANDS = frozenset(
     {"lay", "lift", "hold", "release", "unplug", "plug", "cut", "restore", "stop", "start", "later", "add"}
 )
 """What a page may send: the commands that do not block."""
+RACE = "race"
+"""What it may send besides."""
 
 
 class PageError(RuntimeError):
@@ -52,8 +56,8 @@ class Page:
         self._system: System | None = None
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         self._lines_so_far = 0
-        self._logs: dict[str, deque[str]] = {}
-        self._passes: dict[str, StoredPass] | None = None
+        self._record = Record()
+        self._race = Race(self._record.answers, self._record.why)
         self._sockets: set[web.WebSocketResponse] = set()
         self._thread = LoopThread("page")
         try:
@@ -80,16 +84,20 @@ class Page:
         self._system = system
 
     def report(self, output: Output) -> None:
-        """Keep the monitor's lines and the devices' logs; all else is read from the system when needed."""
-        if output.kind in {OutputKind.EVENT, OutputKind.LOG}:
+        """Keep the monitor's lines, the devices' logs and clips; all else is read from the system when needed."""
+        if output.kind is not OutputKind.LAMP:
             self._thread.loop.call_soon_threadsafe(self._keep, output)
 
     def _keep(self, output: Output) -> None:
-        if output.kind is OutputKind.EVENT:
-            self._lines.append(output.text)
-            self._lines_so_far += 1
-        else:
-            self._logs.setdefault(output.source, deque(maxlen=KEPT_LOG_LINES)).append(output.text)
+        match output.kind:
+            case OutputKind.EVENT:
+                self._lines.append(output.text)
+                self._lines_so_far += 1
+            case OutputKind.LOG:
+                self._record.logs.setdefault(output.source, deque(maxlen=KEPT_LOG_LINES)).append(output.text)
+            case OutputKind.SOUND:
+                cards = self._system.cards_on(output.source) if self._system else []
+                self._record.answers.add(output.source, Answer(output.text, output.at, frozenset(cards)))
 
     async def _watch_redis(self) -> None:
         while True:
@@ -98,7 +106,8 @@ class Page:
             await asyncio.sleep(REDIS_INTERVAL_S)
 
     async def _read_redis(self, system: System) -> None:
-        self._passes = await asyncio.to_thread(read_passes, system.server)
+        await asyncio.to_thread(self._record.journal.read, system.server)
+        self._record.passes = await asyncio.to_thread(read_passes, system.server)
 
     # ------------------------------------------------------------------ HTTP
 
@@ -121,6 +130,7 @@ class Page:
         return bound
 
     async def _stop(self) -> None:
+        self._race.stop()
         for socket in list(self._sockets):
             await socket.close()
         await self._runner.cleanup()
@@ -161,7 +171,7 @@ class Page:
         lines_sent = self._lines_so_far - len(self._lines)
         with suppress(ConnectionError):
             while not socket.closed:
-                if self._system and (state := state_of(self._system, self._logs, self._passes)) != shown:
+                if self._system and (state := self._state(self._system)) != shown:
                     shown = state
                     await socket.send_json(state)
                 if new := min(self._lines_so_far - lines_sent, len(self._lines)):
@@ -169,7 +179,16 @@ class Page:
                     await socket.send_json({"kind": "lines", "lines": list(self._lines)[-new:]})
                 await asyncio.sleep(STATE_INTERVAL_S)
 
+    def _state(self, system: System) -> dict[str, Any]:
+        race = {"running": self._race.is_running, "text": self._race.text}
+        return state_of(system, self._record) | {"race": race}
+
     async def _answer(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
+        if line == RACE:
+            self._racing = asyncio.create_task(asyncio.to_thread(self._race.run, system))
+            return
+        if not self._race.is_running:
+            self._race.text = ""  # the user has gone on
         error = await asyncio.to_thread(_run, system, line)
         if error:
             with suppress(ConnectionError):

@@ -1,4 +1,4 @@
-/* What the devices' loudspeakers play, as sound and as captions. */
+/* What the devices' loudspeakers play. */
 
 import { find, write } from "./dom.js";
 
@@ -10,25 +10,23 @@ let isOn = localStorage.getItem("sound") !== "off";
 
 for (const clip of Object.keys(captions)) fetch(`/audio/${clip}.mp3`).catch(() => {}); // into the browser's cache
 
+export const captionOf = (clip) => captions[clip] ?? clip;
+
 /** A device's loudspeaker. */
 export class Speaker {
-  #element;
   #audio = new Audio();
   #key; // of the sound that is shown; undefined before the first
 
-  constructor(element, invitation) {
-    this.#element = element;
-    write(find(".said", element), invitation);
+  constructor() {
     players.push(this.#audio);
   }
 
-  /** Show a sound, or null, and return whether it has begun since the last call. */
-  show(sound) {
+  /** Play a sound, or null, and return whether it has begun since the last call. */
+  play(sound) {
     const key = sound && `${sound.clip} ${sound.at}`;
     if (key === this.#key) return false;
     const isFirst = this.#key === undefined;
     this.#key = key;
-    this.#write(sound);
     const isAtEnd = this.#audio.duration - this.#audio.currentTime < TAIL_S;
     if (sound || !isAtEnd) this.#audio.pause();
     if (!sound || isFirst) return false; // what began before the page was loaded is not played
@@ -37,16 +35,6 @@ export class Speaker {
       this.#audio.play().catch(() => {}); // a browser plays nothing before the first click; a prompt may be cut short
     }
     return true;
-  }
-
-  #write(sound) {
-    const prompt = find(".prompt", this.#element);
-    const said = find(".said", this.#element);
-    prompt.dataset.clip = sound?.clip ?? "";
-    write(prompt, sound ? (captions[sound.clip] ?? sound.clip) : "");
-    if (sound) write(said, prompt.textContent);
-    said.hidden = Boolean(sound);
-    this.#element.classList.toggle("is-sounding", Boolean(sound));
   }
 }
 

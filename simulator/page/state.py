@@ -1,49 +1,71 @@
 """The state of the system, as the page shows it."""
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from simulator.demo_cards import CARDS, StoredPass, serial_number
 from simulator.device import LAMPS, Device
+from simulator.page.answers import Answers
+from simulator.page.journal import Journal
 from simulator.system import BUTTONS, MONITOR, System
 
 _TYPES = {"entry_gate": "gate", "sales_terminal": "terminal"}
 _BUTTON_NAMES = {pin: name for name, pin in BUTTONS.items()}
 
 
-def state_of(
-    system: System, logs: Mapping[str, Iterable[str]], passes: Mapping[str, StoredPass] | None
-) -> dict[str, Any]:
-    """Return the whole state as one JSON object.
+@dataclass
+class Record:
+    """What the page's server has recorded.
 
     Args:
-        system: what is shown.
         logs: the last lines of each device's log.
         passes: what Redis holds, by card; None if it is not running.
+        journal: what has happened to each card.
+        answers: what each device has last said.
     """
+
+    logs: dict[str, deque[str]] = field(default_factory=dict)
+    passes: Mapping[str, StoredPass] | None = None
+    journal: Journal = field(default_factory=Journal)
+    answers: Answers = field(default_factory=Answers)
+
+    def why(self, system: System, device: str) -> str:
+        """Return why the device denies a card; empty if it does not, or no longer."""
+        return self.answers.why(device, system.cards_on(device), self.journal)
+
+
+def state_of(system: System, record: Record) -> dict[str, Any]:
+    """Return the state of the system as one JSON object."""
     cables = system.cables
+    sale = record.answers.sale
     return {
         "kind": "state",
         "devices": [
-            _device(system, device, logs.get(name, ())) | {"network": cables[name]}
+            _device(device)
+            | {
+                "network": cables[name],
+                "cards": system.cards_on(name),
+                "why": record.why(system, name),
+                "log": list(record.logs.get(name, ())),
+            }
             for name, device in system.devices.items()
         ],
-        "rack": [
-            {"name": name, "number": serial_number(name), "bytes": len(getattr(card, "uid", b"")) or None}
-            for name, card in CARDS.items()
-        ],
+        "sale": {"card": sale.card, "isChosen": sale.is_chosen} if sale else None,
+        "rack": [_card(name, record.journal) for name in CARDS],
         "monitor": {"network": cables[MONITOR]},
         "redis": {
-            "running": passes is not None,
+            "running": record.passes is not None,
             "cards": {
                 card: {"fields": pass_.fields, "secondsLeft": pass_.seconds_left}
-                for card, pass_ in (passes or {}).items()
+                for card, pass_ in (record.passes or {}).items()
             },
         },
     }
 
 
-def _device(system: System, device: Device, log: Iterable[str]) -> dict[str, Any]:
+def _device(device: Device) -> dict[str, Any]:
     pi = device.pi
     lit, pressed, sounding = pi.lit, pi.pressed, pi.sounding
     return {
@@ -52,7 +74,16 @@ def _device(system: System, device: Device, log: Iterable[str]) -> dict[str, Any
         "lit": [name for pin, name in LAMPS.items() if pin in lit],
         "pressed": [name for pin, name in _BUTTON_NAMES.items() if pin in pressed],
         "sound": {"clip": sounding[-1].what, "at": sounding[-1].at} if sounding else None,
-        "cards": system.cards_on(device.name),
         "reader": pi.reader_is_plugged_in,
-        "log": list(log),
+        "problem": device.problem,
+    }
+
+
+def _card(name: str, journal: Journal) -> dict[str, Any]:
+    number = serial_number(name)
+    return {
+        "name": name,
+        "number": number,
+        "bytes": len(getattr(CARDS[name], "uid", b"")) or None,
+        "last": journal.last.get(number or ""),
     }

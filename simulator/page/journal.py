@@ -1,0 +1,76 @@
+"""What the journal says of each card, and why a device denied one."""
+
+from dataclasses import dataclass
+
+from redis.exceptions import RedisError
+
+from common.keys import JOURNAL
+from simulator.server import Server
+from system_monitor.events import START, Event, EventId, MalformedEventError
+
+PHONE = "a phone is not a card"
+
+_RANDOM_UID = 0x08  # its first byte (ISO/IEC 14443-3, 6.5.4)
+_REASONS = {"no-pass": "no pass", "invalid-pass": "an invalid pass", "blocked-pass": "a blocked pass"}
+_SPENT = {
+    "pass-used:SINGLE_USE": "no pass: its single trip is used up",
+    "pass-used:TEN_TRIP": "no pass: its ten trips are used up",
+    "pass-used:TWO_HOUR": "a two-hour pass that ran out",
+}
+"""By the last event of a card's pass: why it has none."""
+
+
+@dataclass(frozen=True)
+class Denial:
+    """Why a card was denied.
+
+    Args:
+        card: its serial number.
+        at_ms: when, by Redis's clock, in Unix milliseconds.
+        reason: why, in words.
+    """
+
+    card: str
+    at_ms: int
+    reason: str
+
+
+class Journal:
+    """Follows the journal. Its `last` has each card's last kind of event, `denials` each device's last denial."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, str] = {}
+        self.denials: dict[str, Denial] = {}
+        self._passes: dict[str, str] = {}  # by card: the channel of its pass's last event
+        self._place = START
+
+    def read(self, server: Server) -> None:
+        """Take in what is new; nothing, if Redis is not running."""
+        try:
+            with server.client() as redis:
+                entries = redis.xrange(JOURNAL, f"({self._place}")
+        except RedisError:
+            return
+        for place, fields in entries:
+            self._place = EventId.parse(place)
+            try:
+                event = Event.parse(fields.get("channel", ""), fields.get("payload", ""), self._place)
+            except MalformedEventError:
+                continue
+            self._add(event)
+
+    def _add(self, event: Event) -> None:
+        self.last[event.card] = event.kind
+        if event.kind == "pass-denied":
+            denial = Denial(event.card, self._place.milliseconds, self._reason(event))
+            self.denials[event.device or ""] = denial
+        else:
+            self._passes[event.card] = event.channel
+
+    def _reason(self, event: Event) -> str:
+        reason = event.text_of("reason")
+        if reason != "no-pass":
+            return _REASONS.get(reason, reason)
+        if event.card.isdecimal() and int(event.card) >> 32 == _RANDOM_UID:
+            return PHONE
+        return _SPENT.get(self._passes.get(event.card, ""), _REASONS[reason])

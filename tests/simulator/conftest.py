@@ -1,0 +1,79 @@
+"""A running demo, and its page in a real browser."""
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.processes import Program
+
+if TYPE_CHECKING:  # there is no playwright for every machine
+    from playwright.sync_api import Browser, Page
+
+CHROMIUM = shutil.which("chromium")
+QUIET = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+@dataclass
+class Demo:
+    """A running demo, and the mark in the environment of all its processes."""
+
+    program: Program
+    mark: str
+
+    @property
+    def address(self) -> str:
+        return self.program.wait_for_output("The station is at").split()[4]
+
+    @property
+    def port(self) -> int:
+        return int(self.address.rsplit(":", 1)[1].rstrip("/"))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    mark = uuid.uuid4().hex
+    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
+    with Program("simulator.demo", "--port", "0", environment=environment) as program:
+        yield Demo(program, mark)
+        if program.process.poll() is None:
+            program.stop()
+    if program.errors:
+        raise RuntimeError("\n".join(program.errors))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
+    if not CHROMIUM and "CI" not in os.environ:
+        pytest.skip("no chromium on PATH")
+    with (
+        sync_api.sync_playwright() as driver,
+        driver.chromium.launch(executable_path=CHROMIUM, args=QUIET) as browser,
+    ):
+        yield browser
+
+
+@pytest.fixture
+def page(browser: "Browser", demo: Demo) -> Iterator["Page"]:
+    """The page; any warning or error on its console fails the test."""
+    from tests.simulator.browser import expect_in_service
+
+    with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
+        page = context.new_page()
+        problems: list[str] = []
+        page.on("console", lambda message: problems.extend([message.text] * (message.type in {"error", "warning"})))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.goto(demo.address)
+        expect_in_service(page)
+        yield page
+        if problems:
+            raise RuntimeError("\n".join(problems))

@@ -1,0 +1,164 @@
+"""The page's layout, measured in the browser: everything in the window, no text outside its box."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from audio.player import CLIPS
+from tests.simulator.browser import expect_in_service
+
+pytest.importorskip("playwright", reason="there is no playwright for this machine")
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.process
+
+SIZES = [(1280, 800), (1440, 900), (1024, 768)]
+ALL_OF_IT = "header, .steps li, #sound, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+PROMPTS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
+LONGEST_PROMPT = max(PROMPTS, key=lambda clip: len(PROMPTS[clip]))
+CAPTIONS: list[list[str | None]] = [[LONGEST_PROMPT], ["card-not-supported", "access-denied"], [None, None, None]]
+LONGEST_REASON = (
+    "no connection to Redis at 127.0.0.1:30303 (Connection reset by peer): check the address and the network"
+)
+RACE = (
+    "The forged copy got in at the second gate. Card 1 was denied at the first gate: no pass: its single trip is"
+    " used up."
+)
+
+OUTSIDE = """elements => elements
+  .filter(element => element.checkVisibility())
+  .filter(element => {
+    const {left, top, right, bottom} = element.getBoundingClientRect();
+    return left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
+  })
+  .map(element => element.outerHTML.slice(0, 200))"""
+
+SCROLLING = """() => {
+  const {scrollWidth, scrollHeight} = document.documentElement;
+  return scrollWidth > innerWidth || scrollHeight > innerHeight;
+}"""
+
+# by each line of each text, against the innermost box that it should stay in; the monitor and the table scroll, and of
+# a log's line the beginning is enough
+CLIPPED = """() => {
+  const boxes = "button, li, .bubble, .light-word, th, td, p, h1, h2, .bar, .later";
+  const clipped = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let text; (text = texts.nextNode());) {
+    const element = text.parentElement;
+    if (!text.data.trim() || !element.checkVisibility() || element.closest("#monitor-lines, .log, tbody")) continue;
+    const box = element.closest(boxes).getBoundingClientRect();
+    const range = document.createRange();
+    range.selectNodeContents(text);
+    for (const {left, top, right, bottom} of range.getClientRects()) {
+      if (left < box.left - 1 || right > box.right + 1 || top < box.top - 2 || bottom > box.bottom + 2) {
+        clipped.push(text.data);
+      }
+    }
+  }
+  const table = document.querySelector("#redis .content");
+  return table.scrollWidth > table.clientWidth ? [...clipped, "the table"] : clipped;
+}"""
+
+LONGEST_STATE = """async ([captions, reason, race]) => {
+  const {report, state} = await import("/state.js");
+  const longest = structuredClone(state);
+  const cards = {};
+  for (const name of ["1", "2", "3", "copy"]) cards[name] = {fields: {passType: "TEN_TRIP", tripsRemaining: "10"}};
+  for (const name of ["4", "5", "6"]) cards[name] = {fields: {passType: "TWO_HOUR"}, secondsLeft: 7199};
+  for (const card of Object.values(cards)) card.secondsLeft ??= null;
+  const problems = [reason, null, reason];
+  longest.devices.forEach((device, index) => Object.assign(device, {
+    problem: problems[index],
+    sound: captions[index] && {clip: captions[index], at: -1},
+    why: problems[index] ? "" : "no pass: its single trip is used up",
+    lit: ["red", "yellow"],
+    network: false,
+    log: [`${reason} `.repeat(2), reason],
+  }));
+  longest.redis.cards = cards;
+  longest.monitor.network = false;
+  longest.race = {running: false, text: race};
+  report(longest);
+}"""
+
+
+def show_longest(page: Page, captions: Sequence[str | None]) -> None:
+    page.evaluate(LONGEST_STATE, [captions, LONGEST_REASON, RACE])
+
+
+def problems_of(page: Page) -> list[Any]:
+    """What is not in the window, and what is outside its box."""
+    outside = page.locator(ALL_OF_IT).evaluate_all(OUTSIDE)
+    return [*outside, *page.evaluate(CLIPPED), *["the document scrolls"] * page.evaluate(SCROLLING)]
+
+
+def test_all_of_it_is_in_the_window_also_with_the_longest_words(page: Page) -> None:
+    for second_gate in (False, True):
+        if second_gate:
+            page.locator("#add-gate").click()
+            expect_in_service(page, "gate2")
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert problems_of(page) == [], (width, height, second_gate)
+            page.locator('[data-tap="gate"]').click()
+            expect(page.locator("#notice")).not_to_be_empty()
+            assert problems_of(page) == [], (width, height, second_gate)
+
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        for captions in CAPTIONS:
+            show_longest(page, captions)
+            assert problems_of(page) == [], (width, height, captions)
+
+
+def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:
+    page.set_viewport_size({"width": 1024, "height": 768})
+    lines = [f"12:00:00  gate2                 card 1303689068602870 {number}" for number in range(100)]
+    page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", lines)
+    seen = """() => {
+      const list = document.querySelector("#monitor-lines").getBoundingClientRect();
+      const inside = line => line.top >= list.top && line.bottom <= list.bottom;
+      return [...document.querySelectorAll("#monitor-lines li")]
+        .filter(line => inside(line.getBoundingClientRect())).map(line => line.textContent);
+    }"""
+    assert page.evaluate(seen)[-6:] == lines[-6:]
+    show_longest(page, [])  # which leaves the monitor less room
+    expect(page.locator("#monitor-lines li").last).to_be_in_viewport(ratio=1)
+    page.wait_for_function(f"({seen})().at(-1) === {lines[-1]!r}")
+
+
+def test_a_line_of_80_columns_is_not_broken(page: Page) -> None:
+    for width, height in SIZES:
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", ["m" * 80])
+        line = page.locator("#monitor-lines li").last
+        one_line = page.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)", line.element_handle())
+        box = line.bounding_box()
+        assert box
+        assert box["height"] < 1.5 * one_line, (width, height)
+
+
+def test_nothing_covers_the_steps(page: Page) -> None:
+    steps = page.locator(".steps").bounding_box()
+    page.locator('[data-reader="gate"]').click()
+    expect(page.locator("#notice")).not_to_be_empty()
+    notice = page.locator("#notice").bounding_box()
+    page.evaluate("document.querySelector('#banner').textContent = 'The demo has ended.'")
+    banner = page.locator("#banner").bounding_box()
+    assert steps
+    assert notice
+    assert banner
+    assert min(notice["y"], banner["y"]) > steps["y"] + steps["height"]
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 600)])
+def test_a_smaller_window_scrolls_down_only(page: Page, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#redis").scroll_into_view_if_needed()
+    box = page.locator("#monitor").bounding_box()
+    assert box
+    assert box["height"] > 150
