@@ -10,10 +10,13 @@ let timer;
 
 /** Say something for a few seconds. */
 export function say(text) {
-  said = text;
+  const set = (now) => {
+    said = now;
+    show();
+  };
   clearTimeout(timer);
-  timer = setTimeout(() => say(""), SHOWN_MS);
-  show();
+  set(text);
+  timer = setTimeout(set, SHOWN_MS, "");
 }
 
 export function showRace({ race }) {

@@ -11,7 +11,7 @@ const HINTS = [
   "You are in. Next: tap a card without a pass, start the race, or pull a cable and plug it in again.",
 ];
 
-const BROKEN = "Something is pulled out or stopped: you see where. The switch there puts it right again.";
+const BROKEN = "You see what is pulled out or stopped. Its switch puts it right.";
 
 let card = null; // the name of the card that the user chose or laid down last
 let lying = [];
@@ -40,8 +40,8 @@ export function showSteps({ devices, rack, redis, monitor, sale }) {
   write(find("#hint"), isWhole ? HINTS[done] : BROKEN);
   document.querySelectorAll(".steps li").forEach((step, index) => {
     step.className = index < done ? "done" : "";
-    step.toggleAttribute("aria-current", index === done);
     if (index === done) step.setAttribute("aria-current", "step");
+    else step.removeAttribute("aria-current");
     write(find("b", step), index < done ? "✓" : String(index + 1));
   });
 }
