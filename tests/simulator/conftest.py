@@ -50,8 +50,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         raise RuntimeError("\n".join(program.errors))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
+    """A browser; while it is open, playwright's event loop runs in this thread."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
     if not CHROMIUM and "CI" not in os.environ:
         pytest.skip("no chromium on PATH")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from audio.player import CLIPS
+from system_monitor.rendering import COLORED
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Page, expect
@@ -130,6 +131,17 @@ def test_a_denial_says_why(page: Page) -> None:
     page.wait_for_timeout(2000)  # the same card within 2 s is the same tap
     tap(page, "6", "gate")
     expect_why(page, "gate", "a two-hour pass that ran out")
+
+
+def test_each_colour_of_the_monitor_is_seen(page: Page) -> None:
+    codes = {code for code in vars(COLORED).values() if code} - {COLORED.end}
+    lines = [f"{code}word{COLORED.end} plain" for code in codes]
+    page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", lines)
+    colors = "spans => spans.map(span => getComputedStyle(span).color)"
+    coloured = {*page.locator("#monitor-lines li:has(span + span) span:first-child").evaluate_all(colors)}
+    plain = {*page.locator("#monitor-lines li:has(span + span) span:last-child").evaluate_all(colors)}
+    assert (len(coloured), len(plain)) == (len(codes), 1)
+    assert not coloured & plain
 
 
 def test_what_is_broken_is_seen_on_the_thing_and_put_right_by_its_switch(page: Page) -> None:
