@@ -1,12 +1,15 @@
 """The demo: `scripts/demo`. A terminal, a gate and the monitor on this machine, with you as the rider."""
 
 import argparse
+import os
 import re
 import signal
 import sys
 import tempfile
 import time
+import webbrowser
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
 
 PORT = 8765
+PORTS_TO_TRY = 10
 SIGNAL_CHECK_S = 0.2
 WELCOME = """\
 A sales terminal, an entry gate and the system monitor are running. To buy ten trips for card 1 and make one:
@@ -69,20 +73,21 @@ def main() -> None:
     """Run the demo as the options say."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole system on this machine.")
     parser.add_argument("--script", metavar="FILE", type=Path, help="run its commands; exit with 0 if all succeed")
-    parser.add_argument("--no-browser", action="store_true", help="no page: type commands in this terminal")
+    parser.add_argument("--no-browser", action="store_true", help="serve the page, and open no browser")
+    parser.add_argument("--no-page", action="store_true", help="the terminal alone")
     parser.add_argument(
-        "--port", metavar="N", type=_port, default=PORT, help=f"the page's port ({PORT}); 0 for any free one"
+        "--port", metavar="N", type=_port, help=f"the page's port (default: {PORT}, or the next free one); 0 for any"
     )
     options = parser.parse_args()
     lines = _lines_of(options.script) if options.script else None
     for name in _ENDING:
         signal.signal(name, _end)
     try:
-        if options.no_browser or lines is not None:
+        if options.no_page or lines is not None:
             _run(lines, Printer(takes_colours()), None)
         else:
-            with Page(options.port) as page:
-                _run(None, Printer(takes_colours()), page)
+            with _serve(options.port) as page:
+                _run(None, Printer(takes_colours()), page, not options.no_browser)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ServerError, PageError, OSError) as error:
@@ -96,7 +101,15 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> None:
+def _serve(port: int | None) -> Page:
+    """Serve the page at this port; without one, at the first of a few that is free."""
+    for each in [] if port is not None else range(PORT, PORT + PORTS_TO_TRY):
+        with suppress(PageError):
+            return Page(each)
+    return Page(PORT if port is None else port)
+
+
+def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None, with_browser: bool = False) -> None:
     """Run the system until the script, the person in the terminal or a signal ends it."""
     history = History()
     listeners = [history.add, printer.show, *([page.report] if page else [])]
@@ -114,6 +127,8 @@ def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None) -> No
         if page:
             page.show(system)
             printer.print(f"The station is at {page.address}  Ctrl-C ends it.")
+            if with_browser and os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+                webbrowser.open(page.address)
         if lines is not None:
             _run_script(lines, commands, printer)
         elif sys.stdin.isatty():
