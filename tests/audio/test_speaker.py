@@ -169,7 +169,7 @@ def test_a_player_that_fails_is_logged_once(
     script: str,
     warning: str,
 ) -> None:
-    monkeypatch.setattr(audio, "MOMENT_S", 0.05)
+    monkeypatch.setattr(audio, "MOMENT_S", 0.5)
     put_player(folder, script)
     speaker.play("access-granted")
     wait_for(lambda: caplog.messages)
