@@ -1,5 +1,6 @@
 """Cards, as the reader reads them."""
 
+import re
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
@@ -40,6 +41,14 @@ class Card:
 
     def __str__(self) -> str:
         return f"card {self.serial_number}"
+
+    @classmethod
+    def with_short_uid(cls, serial_number: str) -> "Card | None":
+        """Return the card with a UID of 4 bytes that has this serial number, if there is one."""
+        if not re.fullmatch(r"\d{1,13}", serial_number, re.ASCII) or int(serial_number) >= 2**40:
+            return None
+        card = cls(int(serial_number).to_bytes(5)[:4])
+        return card if card.serial_number == serial_number else None
 
 
 _ANY_PHONE = Card(bytes([0x08, 0, 0, 0]))

@@ -1,7 +1,6 @@
 """How events look in a terminal."""
 
 import json
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -181,9 +180,7 @@ def _reason(event: Event) -> str:
 
 def _doubt(card: str) -> str:
     """Return why no pass can be sold to what has this serial number; empty if it is a card."""
-    if not re.fullmatch(r"\d{1,12}", card, re.ASCII) or not 2**32 <= int(card) < 2**40:
-        return ""
-    tapped = Card(int(card).to_bytes(5)[:4])
-    if tapped.serial_number != card or tapped.can_hold_pass:
+    tapped = Card.with_short_uid(card)
+    if tapped is None or tapped.can_hold_pass:
         return ""
     return "a phone, not a card" if tapped.is_random else "a UID shared by many"

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from redis.exceptions import RedisError
 
+from common.cards import Card
 from common.keys import JOURNAL
 from simulator.server import Server
 from system_monitor.events import START, Event, EventId, MalformedEventError
 
 PHONE = "a phone is not a card"
 
-_RANDOM_UID = 0x08  # its first byte (ISO/IEC 14443-3, 6.5.4)
 _REASONS = {"no-pass": "no pass", "invalid-pass": "an invalid pass", "blocked-pass": "a blocked pass"}
 _SPENT = {
     "pass-used:SINGLE_USE": "no pass: its single trip is used up",
@@ -71,6 +71,7 @@ class Journal:
         reason = event.text_of("reason")
         if reason != "no-pass":
             return _REASONS.get(reason, reason)
-        if event.card.isdecimal() and int(event.card) >> 32 == _RANDOM_UID:
+        tapped = Card.with_short_uid(event.card)
+        if tapped and tapped.is_random:
             return PHONE
         return _SPENT.get(self._passes.get(event.card, ""), _REASONS[reason])

@@ -34,3 +34,14 @@ def test_random_uids(uid: str, is_random: bool) -> None:
 )
 def test_a_uid_that_many_share_holds_no_pass(uid: str, can_hold_pass: bool) -> None:
     assert Card(bytes.fromhex(uid)).can_hold_pass is can_hold_pass
+
+
+@pytest.mark.parametrize("uid", ["0a1b2c3d", "08112233", "01020304", "00000001", "ffffffff"])
+def test_a_short_uid_is_known_by_its_serial_number(uid: str) -> None:
+    card = Card(bytes.fromhex(uid))
+    assert Card.with_short_uid(card.serial_number) == card
+
+
+@pytest.mark.parametrize("number", ["", "x", "43405556993", "043405556992", "1303689068602870", "1" * 13, "٣"])
+def test_no_short_uid_has_this_serial_number(number: str) -> None:
+    assert Card.with_short_uid(number) is None
