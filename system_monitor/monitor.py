@@ -88,11 +88,11 @@ class Monitor:
             except RedisError as error:
                 problem = self._source.explain(error)
                 self._service_manager.report(problem)
-                if problem not in told and self._has_connected:
-                    self._terminal.notice(f"connection lost: {problem}")
-                elif problem not in told:
-                    self._terminal.notice(f"cannot reach Redis yet: {problem}")
-                told.add(problem)
+                if problem not in told:
+                    told.add(problem)
+                    self._terminal.notice(
+                        f"connection lost: {problem}" if self._has_connected else f"cannot reach Redis yet: {problem}"
+                    )
                 self._clock.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
 
