@@ -26,7 +26,7 @@ class NoFirstAnswerError(NoConnectionError):
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Raise one error for every reply that makes no sense: redis-py raises whatever Python does with it.
+    """Raise one error for every malformed reply: redis-py raises whatever Python does with it.
 
     Raises:
         UnreadableReplyError: in place of `ValueError`, `RecursionError`, `IndexError`, and the like.
