@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-        sys.exit(f"back-office: the output takes no more: {error}")
+        sys.exit(1 if isinstance(error, BrokenPipeError) else f"back-office: the output takes no more: {error}")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Change(NamedTuple):
     Attributes:
         before, after: the cards that it is about, the changed one first.
         channel, event: what is published; the script adds card, device and time.
-        writes: the commands that change the pass.
+        commands: the commands that change the pass.
         absent: a key that must not exist; empty if it does not matter.
     """
 
@@ -35,13 +35,13 @@ class Change(NamedTuple):
     after: Sequence[Holding]
     channel: str
     event: Mapping[str, object]
-    writes: Sequence[Sequence[str]]
+    commands: Sequence[Sequence[str]]
     absent: str = ""
 
     def as_argument(self, name: str) -> str:
         """Return ARGV[4] of change.lua."""
         seen = dict(self.before[0].fields)
-        rest = {"channel": self.channel, "event": self.event, "writes": self.writes}
+        rest = {"channel": self.channel, "event": self.event, "commands": self.commands}
         return json.dumps({"name": name, "seen": seen, **rest}, ensure_ascii=False)
 
 
@@ -106,7 +106,7 @@ def move(seen: Holding, to: Holding) -> Change:
         after=(seen._replace(fields={}), seen._replace(card=to.card)),
         channel="pass-moved",
         event={"pass": seen.fields, "to": to.card},
-        writes=[["RENAMENX", seen.card, to.card]],  # which keeps the time to live
+        commands=[["RENAMENX", seen.card, to.card]],  # which keeps the time to live
         absent=to.card,
     )
 
@@ -153,7 +153,7 @@ def give_back(seen: Holding, owed: OwedTrip) -> Change:
         fields |= {"tripsRemaining": "1"} if owed.pass_type is PassType.TEN_TRIP else {}
         change = _put(seen, fields, f"pass-reversed:{owed.pass_type}", {"pass": fields, "tap": owed.tap})
     settled = ["SETEX", mark, str(WEEK_S), f"1 {seen.card} done reverse:{owed.tap}"]
-    return change._replace(writes=[*change.writes, settled], absent=mark)
+    return change._replace(commands=[*change.commands, settled], absent=mark)
 
 
 def _require_pass(seen: Holding) -> None:

@@ -2,7 +2,7 @@
 
 from common.rights import ANY_REQUEST, TO_SELL, Commands
 
-_CARD, _, _JOURNAL, _ = ANY_REQUEST.keys
+_CARD, _RECEIPT, _JOURNAL, _ = ANY_REQUEST.keys
 
 TO_VIEW: Commands = (
     ("HGETALL", _CARD),
@@ -14,6 +14,7 @@ TO_VIEW: Commands = (
 TO_CHANGE: Commands = (
     *TO_SELL,
     *TO_VIEW,
+    ("EXISTS", _RECEIPT),
     ("HDEL", _CARD, "blocked"),
     ("HINCRBY", _CARD, "tripsRemaining", "1"),
     ("RENAMENX", _CARD, _CARD),

@@ -4,7 +4,7 @@
 --
 -- KEYS, ARGV  those of transaction.lua; the session is this change's own. KEYS[5], if given, must not exist: the card
 --             that the pass moves to, or the mark of a settled tap. ARGV[4] is the change, a JSON object: its name, for
---             the receipt; seen, the pass's fields, empty for none; channel, event and writes. A time to live may differ
+--             the receipt; seen, the pass's fields, empty for none; channel, event and commands. A time to live may differ
 -- Answers     done, changed; a repeated change gets the same answer and changes nothing
 -- Errors      MISMATCH: the receipt tells of another change
 -- Events      pass-issued:SINGLE_USE, pass-issued:TEN_TRIP, pass-issued:TWO_HOUR, pass-blocked, pass-unblocked,
@@ -38,7 +38,7 @@ if holds_key ~= (next(change.seen) ~= nil)
 end
 
 publish(change.channel, change.event)
-for _, command in ipairs(change.writes) do
+for _, command in ipairs(change.commands) do
   write(unpack(command))
 end
 return commit('done', change.name)
