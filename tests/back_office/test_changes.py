@@ -182,6 +182,14 @@ def test_running_hours_move_with_what_is_left_of_them(store: Store, redis: Redis
     assert not redis.exists(CARD)
 
 
+def test_fields_that_others_have_added_are_kept(store: Store, redis: Redis) -> None:
+    held = {**TEN, 'note "ü\u2028😀': "\x00\x1b\\ \r\n", "": ""}
+    redis.hset(CARD, mapping=held)
+    store.make(desk.block(store.look(CARD), "lost"), "block", ID)
+    assert redis.hgetall(CARD) == {**held, "blocked": "lost"}
+    assert entries(redis)[0].event["pass"] == {**held, "blocked": "lost"}
+
+
 def test_the_receipt_lasts_a_week(store: Store, redis: Redis) -> None:
     store.make(prepare(redis, store, "credit"), "credit:2", ID)
     assert redis.get(RECEIPT_PREFIX + ID) == f"1 {CARD} done credit:2"

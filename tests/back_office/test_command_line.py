@@ -5,9 +5,11 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from redis import Redis
 
 from back_office import __main__ as back_office
 from back_office import options, show
+from common.daemon import version
 from common.keys import JOURNAL, RECEIPT_PREFIX
 from common.settings import PREFIX
 from simulator.server import Server
@@ -393,9 +396,35 @@ class TestAsking:
         assert redis.exists(CARD)
 
     def test_an_interrupt_ends_it(self, server: Server, redis: Redis) -> None:
-        status, output = self.answer(server, b"", "--version")
-        assert status == 0
-        assert re.match(r"back-office \d+\.\d+", output)
+        ours, theirs = pty.openpty()
+        with (
+            os.fdopen(ours),
+            os.fdopen(theirs) as typed,
+            subprocess.Popen(
+                [sys.executable, "-m", "back_office", "issue", CARD, "single"],
+                cwd=REPOSITORY,
+                env={**os.environ, f"{PREFIX}REDIS_PORT": str(server.port)},
+                stdin=typed,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            ) as process,
+        ):
+            assert process.stdout
+            assert process.stderr
+            shown = b""
+            while b"[y/N]" not in shown:
+                shown += process.stdout.read(1) or pytest.fail("it does not ask")
+            status = None
+            while status is None:  # one that comes between the question and the read waits for the next
+                process.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    status = process.wait(2)
+            assert (status, process.stderr.read()) == (130, b"")
+        assert redis.keys("*") == []
+
+
+def test_the_version(desk: Desk) -> None:
+    assert desk("--version")[:2] == (0, [f"back-office {version()}"])
 
 
 @pytest.mark.process
