@@ -47,7 +47,7 @@ CONFIRM = {
 @pytest.fixture
 def store(settings: Settings) -> Iterator[LossyStore]:
     with closing(LossyStore(settings, needs=TO_SELL)) as store:
-        store.has_pass("0")  # now it is connected
+        store.look("0")  # now it is connected
         yield store
 
 
@@ -250,7 +250,7 @@ class TestButtons:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(store, "has_pass", lambda _: clock.sleep(0.5))
+        monkeypatch.setattr(store, "look", lambda _: clock.sleep(0.5))
         rider.tap(1.0)
         rider.press(1.2, RED, hold_s=1.0)
         run(terminal.run, clock, until=3.0)
