@@ -10,7 +10,7 @@ from redis import Redis
 
 from back_office.rights import TO_CHANGE, TO_VIEW
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_SELL, TO_USE
+from common.rights import ANY_REQUEST, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS as TO_WATCH
 
@@ -20,7 +20,7 @@ CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "terminal": TO_SELL,
+    "terminal": [*TO_SELL, *TO_TELL],
     "gate": TO_USE,
     "monitor": TO_WATCH,
     "office": TO_CHANGE,

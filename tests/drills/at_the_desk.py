@@ -159,7 +159,7 @@ def _everybody(program: Path, folder: Path) -> Iterator[tuple[Redis, list[Store]
         settings = Settings("drill", redis_port=server.port)
         gates = [cleanup.enter_context(closing(PassStore(settings, TO_USE))) for _ in range(GATES)]
         for gate in gates:
-            until_answered(partial(gate.has_pass, "0"))
+            until_answered(partial(gate.use, "0"))
         desks = [Store(settings, DESK) for _ in range(2)]
         yield redis, desks, gates, cleanup.enter_context(ThreadPoolExecutor(GATES + 2))
         require_balance(redis)
