@@ -81,7 +81,8 @@ class Store:
         """Make the change, once for each id.
 
         Raises:
-            RefusedError: the pass has changed since it was seen, or there was no answer: then the message has the id.
+            RefusedError: the pass has changed since it was seen; or Redis refuses the change; or there was no answer,
+                and it may be made or not.
         """
         keys = [change.absent] if change.absent else []
         self._run(Request(id_, 1, change.before[0].card), change.as_argument(name), id_, keys)
@@ -102,8 +103,9 @@ class Store:
         except RedisError as error:
             if str(error).startswith("MISMATCH"):
                 raise RefusedError(f"{id_} is the id of something else: leave --id out") from error
-            reason = explain(error, self._settings)
-            raise RefusedError(f"{reason}; to try again, add --id {id_}: it is done once") from error
+            is_refused = isinstance(error, ResponseError) and not re.match(r"\d+ of \d+ replicas", str(error))
+            state = "nothing is done" if is_refused else f"it may be done or not; with --id {id_} it is done once"
+            raise RefusedError(f"{explain(error, self._settings)}; {state}") from error
         if answer != "done":
             card = request.card
             raise RefusedError(
