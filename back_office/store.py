@@ -72,7 +72,7 @@ class Store:
         text = self._redis.get(RECEIPT_PREFIX + id_)
         if text is None:
             return None
-        match = re.fullmatch(r"1 (\d{1,25}) (done|changed) (\S+)", text, re.ASCII)
+        match = re.fullmatch(r"1 (\d{1,25}) (done|changed) ([\w:-]+)", text, re.ASCII)
         if not match:
             raise RefusedError(f"{id_} is the id of something else: leave --id out")
         return Receipt(*match.groups())

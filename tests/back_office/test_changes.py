@@ -196,7 +196,9 @@ def test_the_receipt_lasts_a_week(store: Store, redis: Redis) -> None:
     assert 604_798 <= redis.ttl(RECEIPT_PREFIX + ID) <= 604_800
 
 
-@pytest.mark.parametrize("receipt", ["17 43405556992 granted TEN_TRIP", "1 43405556992 granted SINGLE_USE", "x"])
+@pytest.mark.parametrize(
+    "receipt", ["17 43405556992 granted TEN_TRIP", "1 43405556992 granted SINGLE_USE", "1 4 done \x1b[2J"]
+)
 def test_the_id_of_a_device_is_refused(store: Store, redis: Redis, receipt: str) -> None:
     redis.set(RECEIPT_PREFIX + ID, receipt)
     with pytest.raises(RefusedError, match="leave --id out"):
