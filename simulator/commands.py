@@ -108,7 +108,7 @@ class CommandLine:
         return [word for word in fitting if word.startswith(begun.lower()) and word not in words[1:]]
 
     def _command(self, word: str) -> Command | None:
-        return self.commands.get(_ALIASES.get(word, word.lower()))
+        return self.commands.get(_ALIASES.get(word.lower(), word.lower()))
 
     # ------------------------------------------------------------------ the rider
 
