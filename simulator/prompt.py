@@ -6,6 +6,7 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.patch_stdout import patch_stdout
+from prompt_toolkit.shortcuts import CompleteStyle
 
 from simulator.commands import REFUSALS, CommandLine
 from simulator.printing import Printer
@@ -25,12 +26,14 @@ class _Words(Completer):
     def get_completions(self, document: Document, _: CompleteEvent) -> Iterable[Completion]:
         begun = len(document.get_word_before_cursor(WORD=True))
         for word in self._commands.completions(document.text_before_cursor):
-            yield Completion(word, start_position=-begun)
+            yield Completion(f"{word} ", start_position=-begun)
 
 
 def run_prompt(commands: CommandLine, printer: Printer) -> None:
     """Run what is typed until the input ends."""
-    session: PromptSession[str] = PromptSession("> ", completer=_Words(commands))
+    session: PromptSession[str] = PromptSession(
+        "> ", completer=_Words(commands), complete_style=CompleteStyle.READLINE_LIKE
+    )
     with patch_stdout(raw=True):
         printer.print(WELCOME)
         while True:

@@ -76,7 +76,7 @@ def _is_reachable(address: str) -> bool:
 
 def open_browser(address: str) -> None:
     """Open the page where there is a display, in a browser that stays when the demo ends; what it prints is lost."""
-    if not os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return
     subprocess.Popen(
         ending_with_parent(sys.executable, "-m", "webbrowser", address),

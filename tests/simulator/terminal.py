@@ -29,6 +29,7 @@ class Terminal:
         self.mark = uuid.uuid4().hex
         self._output = b""
         self._ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (40, 120))
         with os.fdopen(theirs) as terminal:
             self.process = subprocess.Popen(
                 ending_with_parent("setsid", "--ctty", sys.executable, "-m", "simulator.demo", *options),

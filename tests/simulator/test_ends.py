@@ -38,7 +38,7 @@ def terminal() -> Iterator[Terminal]:
         yield terminal
 
 
-@pytest.mark.parametrize(("keys", "status"), [("quit\r", 0), ("exit\r", 0), (END_OF_INPUT, 0), (INTERRUPT, 130)])
+@pytest.mark.parametrize(("keys", "status"), [("quit\r", 0), (END_OF_INPUT, 0), (INTERRUPT, 130)])
 def test_ended_at_the_prompt(terminal: Terminal, keys: str, status: int) -> None:
     terminal.type(keys)
     assert terminal.end() == status
@@ -55,7 +55,7 @@ def test_interrupted_in_a_command(terminal: Terminal) -> None:
     assert "Traceback" not in terminal.text
 
 
-@pytest.mark.parametrize("with_signal", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("with_signal", [signal.SIGTERM, signal.SIGHUP])
 def test_ended_at_the_prompt_by_a_signal(terminal: Terminal, with_signal: signal.Signals) -> None:
     assert terminal.end(with_signal) == 130
     assert terminal.processes() == []
@@ -121,16 +121,6 @@ def test_nothing_is_left_behind(with_signal: signal.Signals, tmp_path: Path) -> 
     assert not [line for line in demo.errors if "Traceback" in line]
 
 
-@pytest.mark.skipif(not shutil.which("setpriv"), reason="the kernel ends what a killed program has started")
-def test_a_demo_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> None:
-    mark = uuid.uuid4().hex
-    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
-    with Program("simulator.demo", "--port", "0", environment=environment) as demo:
-        demo.wait_for_output("The station is at")
-        assert len(processes_with(mark)) >= 5
-    wait_for(lambda: not processes_with(mark))
-
-
 @pytest.mark.parametrize(
     ("end", "status"),
     [("quit", 0), ("dance", 1), ("start redis", 1), ("stop redis\nstart redis", 0), ("stop redis\nadd gate", 0)],
@@ -144,7 +134,7 @@ def test_however_a_script_ends_none_of_its_processes_outlives_it(end: str, statu
         assert processes_with(mark) == []
 
 
-@pytest.mark.skipif(not shutil.which("setpriv"), reason="the kernel ends what a program has started that has ended")
+@needs_setpriv
 @pytest.mark.parametrize("count", [2, 3, 4])
 def test_a_demo_that_is_ended_while_it_starts_leaves_no_process_behind(count: int) -> None:
     mark = uuid.uuid4().hex
