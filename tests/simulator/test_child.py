@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ pytestmark = [
 ]
 
 
-def test_the_arguments_stay_as_they_are(tmp_path: Path) -> None:
+def test_the_arguments_stay_as_they_are() -> None:
     words = ["a b", "$PPID", "", '"', "-c"]
     shown = subprocess.run(ending_with_parent("printf", "%s\n", *words), check=True, capture_output=True, text=True)
     assert shown.stdout.splitlines() == words
@@ -30,8 +30,11 @@ def test_one_whose_parent_has_ended_before_does_not_begin(tmp_path: Path) -> Non
 
 
 def test_one_ends_with_the_thread_that_has_started_it() -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    thread = threading.Thread(target=lambda: started.append(subprocess.Popen(ending_with_parent("sleep", "60"))))
-    thread.start()
-    thread.join()
-    assert started[0].wait(10) == -9
+    command = ending_with_parent("sh", "-c", "echo begun; exec sleep 60")
+    with ThreadPoolExecutor(1) as executor:
+        child = executor.submit(subprocess.Popen, command, stdout=subprocess.PIPE).result()
+        assert child.stdout
+        assert child.stdout.readline() == b"begun\n"
+        assert child.poll() is None
+    assert child.wait(10) == -9
+    child.stdout.close()
