@@ -1,10 +1,11 @@
 /* What the page says to the user, at the cards, in place of the hint. */
 
+import { announce } from "./announcer.js";
 import { find, write } from "./dom.js";
 
 const SHOWN_MS = 4000;
 
-let raceText = "";
+let raceText = null; // unknown before the first state
 let said = "";
 let timer;
 
@@ -16,12 +17,14 @@ export function say(text) {
   };
   clearTimeout(timer);
   set(text);
+  announce(text);
   timer = setTimeout(set, SHOWN_MS, "");
 }
 
 export function showRace({ race }) {
+  if (race.text && raceText !== null && race.text !== raceText) announce(race.text);
   raceText = race.text;
-  find("#race").disabled = race.running;
+  find("#race").setAttribute("aria-disabled", race.running); // it keeps the focus, which a disabled button loses
   show();
 }
 

@@ -47,18 +47,18 @@ def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
     for left in range(9, -1, -1):
         lay(page, "2", "gate")
         expect_lamp(page, "green")
-        expect(page.locator("#monitor-lines li").last).to_contain_text(f"{left} left")
+        expect(page.locator("#monitor-lines p").last).to_contain_text(f"{left} left")
         lift(page, "2", "gate")
         page.wait_for_timeout(SAME_TAP_MS)
     expect(page.locator("#redis tbody tr", has_text="180844510496")).to_have_count(0)
     lay(page, "2", "gate")
     expect_prompt(page, "gate", "access-denied")
     expect_why(page, "gate", "no pass: its ten trips are used up")
-    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
+    expect(page.locator("#monitor-lines p").last).to_contain_text("denied")
 
     page.reload()
     expect(lying(page, "gate", "2")).to_be_visible()
-    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
+    expect(page.locator("#monitor-lines p").last).to_contain_text("denied")
     assert len(monitor_lines(page, "issued")) == 1
     assert len(monitor_lines(page, "used")) == 10
     assert len(monitor_lines(page, "denied")) == 1
