@@ -15,7 +15,9 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.process
 
 SIZES = [(1280, 800), (1440, 900), (1024, 768)]
-ALL_OF_IT = "header, .steps li, #sound, #show-keys, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+ALL_OF_IT = (
+    "header, .steps li, #sound, #show-keys, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+)
 PROMPTS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
 LONGEST_PROMPT = max(PROMPTS, key=lambda clip: len(PROMPTS[clip]))
 CAPTIONS: list[list[str | None]] = [[LONGEST_PROMPT], ["card-not-supported", "access-denied"], [None, None, None]]
