@@ -1,10 +1,10 @@
 /* The sales terminal and the gates. */
 
-import { makePressable, makeSwitches, showSwitch } from "./buttons.js";
+import { makePressable, makeSwitches, onClick, showSwitch } from "./buttons.js";
 import { animate, find, fromTemplate, make, write } from "./dom.js";
 import { clickReader, clickTap } from "./actions.js";
 import { Speaker, captionOf } from "./sound.js";
-import { refresh } from "./state.js";
+import { cardsOn, refresh } from "./state.js";
 
 const FLASH_MS = 700; // longer than half a flash
 const LONG = 60; // characters of a caption
@@ -47,7 +47,8 @@ function makePanel({ name, type }) {
   for (const part of ["reader", "tap", "cut", "unplug"]) find(`[data-${part}]`, element).dataset[part] = name;
   find("[data-tap]", element).setAttribute("aria-label", `Tap the card at the ${titleOf(name)}`);
   find("[data-tap]", element).setAttribute("aria-keyshortcuts", key);
-  find("[data-reader]", element).addEventListener("click", () => clickReader(name));
+  const said = () => (cardsOn(name).length ? "The card lies there already." : "No card lies there: choose one first.");
+  onClick(find("[data-reader]", element), () => clickReader(name), said);
   find("[data-tap]", element).addEventListener("click", () => clickTap(name));
   for (const button of element.querySelectorAll("[data-button]")) makePressable(button);
   makeSwitches(element);

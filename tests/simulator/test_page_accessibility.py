@@ -106,8 +106,9 @@ def violations(page: Page) -> list[Any]:
 
 
 def expect_no_violations(page: Page, state: str) -> None:
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
+    schemes: tuple[Any, ...] = ("light", "dark")
+    for scheme in schemes:
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         found = violations(page)
         assert found == [], f"{state}, {scheme}"
 

@@ -46,11 +46,12 @@ SCROLLING = """() => {
 # a log's line the beginning is enough
 CLIPPED = """() => {
   const boxes = "button, li, .bubble, .light-word, th, td, p, h1, h2, .bar, .later";
+  const others = "#monitor-lines, #announcer, .log, tbody";
   const clipped = [];
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let text; (text = texts.nextNode());) {
     const element = text.parentElement;
-    if (!text.data.trim() || !element.checkVisibility() || element.closest("#monitor-lines, #announcer, .log, tbody")) continue;
+    if (!text.data.trim() || !element.checkVisibility() || element.closest(others)) continue;
     const box = element.closest(boxes).getBoundingClientRect();
     const range = document.createRange();
     range.selectNodeContents(text);
