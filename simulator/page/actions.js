@@ -2,7 +2,7 @@
 
 import { send } from "./connection.js";
 import { wait } from "./dom.js";
-import { say } from "./notice.js";
+import { forgetRace, say } from "./notice.js";
 import { cardsOn, placeOf, refresh, state } from "./state.js";
 
 const HOLD_MS = 500; // a rider's tap
@@ -59,6 +59,7 @@ export function letTimePass({ dataset, textContent }) {
 
 export function pick(card) {
   picked = card;
+  if (card && !state.race.running) forgetRace();
   refresh();
 }
 

@@ -6,6 +6,7 @@ import { find, write } from "./dom.js";
 const SHOWN_MS = 4000;
 
 let raceText = null; // unknown before the first state
+let readText = ""; // of a race that is over, and after which the user has gone on
 let said = "";
 let timer;
 
@@ -23,13 +24,20 @@ export function say(text) {
 
 export function showRace({ race }) {
   if (race.text && raceText !== null && race.text !== raceText) announce(race.text);
+  if (race.running) readText = "";
   raceText = race.text;
   find("#race").setAttribute("aria-disabled", race.running); // it keeps the focus, which a disabled button loses
   show();
 }
 
+/** Make room for the hint. */
+export function forgetRace() {
+  readText = raceText;
+  show();
+}
+
 function show() {
-  const text = said || raceText;
+  const text = said || (raceText === readText ? "" : raceText);
   write(find("#notice"), text);
   find("#notice").hidden = !text;
   find("#hint").hidden = Boolean(text);
