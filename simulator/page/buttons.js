@@ -11,13 +11,15 @@ const COMMANDS = { cut: ["cut", "restore"], unplug: ["unplug", "plug"], stop: ["
 export function makePressable(element) {
   const name = element.dataset.button;
   let isDown = false;
+  let isHeld = false; // as far as the demo knows: a second press before the release is the same one
   let downAt;
   let upAt = -PRESS_MS;
   const press = () => {
     if (isDown) return;
     isDown = true;
     downAt = performance.now();
-    send(`hold ${name}`);
+    if (!isHeld) send(`hold ${name}`);
+    isHeld = true;
   };
   const release = async () => {
     if (!isDown) return;
@@ -25,7 +27,9 @@ export function makePressable(element) {
     upAt = performance.now();
     const missing = downAt + PRESS_MS - upAt;
     if (missing > 0) await wait(missing); // a click may be shorter than a real press
-    if (!isDown) send(`release ${name}`);
+    if (isDown || !isHeld) return;
+    isHeld = false;
+    send(`release ${name}`);
   };
   const isPress = ({ key }) => key === "Enter" || key === " ";
   element.addEventListener("pointerdown", (event) => {

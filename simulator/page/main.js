@@ -1,7 +1,7 @@
 /* The page: it shows what the demo reports, and sends it what the user does. */
 
-import { clearLines, showBackstage, showLines } from "./backstage.js";
 import { announce } from "./announcer.js";
+import { clearLines, showBackstage, showLines } from "./backstage.js";
 import { makeSwitches, onClick } from "./buttons.js";
 import { showCables } from "./cables.js";
 import { showCards } from "./cards.js";
@@ -32,7 +32,8 @@ for (const element of document.querySelectorAll("[data-later]")) {
 listenToKeys();
 showSoundButton();
 
-for (const view of [showDevices, showCards, showBackstage, showSteps, showRace, showCables, announceOutcomes]) addView(view);
+for (const view of [showDevices, showCards, showBackstage, showSteps, showRace, showCables]) addView(view);
+addView(announceOutcomes);
 connect({
   opened: clearLines,
   closed: () => {

@@ -11,7 +11,7 @@ from tests.simulator.conftest import Demo
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Page, expect
 
-from tests.simulator.browser import expect_in_service, lying, monitor_lines
+from tests.simulator.browser import expect_in_service, expect_prompt, lying, monitor_lines
 
 pytestmark = pytest.mark.process
 
@@ -64,6 +64,17 @@ def test_a_double_click_is_one_tap(page: Page) -> None:
     expect(lying(page, "gate", "4")).to_be_visible()
     expect(page.locator("#monitor-lines p", has_text="denied")).to_have_count(2)
     assert len(monitor_lines(page, "denied")) == 2
+
+
+def test_a_double_click_on_a_button_is_one_press(page: Page) -> None:
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(str(frame))))
+    page.reload()
+    expect_in_service(page)
+    page.locator('[data-button="ten"]').dblclick()
+    expect_prompt(page, "terminal", "tap-card-first")
+    expect(page.locator('[data-button="ten"]')).not_to_have_class(re.compile("down"))
+    assert sent == ["hold ten", "release ten"]
 
 
 def test_a_double_click_starts_one_race(page: Page) -> None:
