@@ -11,7 +11,7 @@ from tests.simulator.conftest import Demo
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Page, expect
 
-from tests.simulator.browser import expect_in_service, expect_prompt, lying, monitor_lines
+from tests.simulator.browser import announced, expect_in_service, lying, monitor_lines
 
 pytestmark = pytest.mark.process
 
@@ -81,7 +81,7 @@ def test_a_double_click_on_a_button_is_one_press(page: Page) -> None:
             press()
     assert sent == ["hold ten", "release ten"] * 2
     expect(page.locator("#notice")).to_be_empty()
-    expect_prompt(page, "terminal", "tap-card-first")
+    expect(announced(page).filter(has_text="Please tap your card first").first).to_be_attached()
 
 
 def test_a_double_click_starts_one_race(page: Page) -> None:

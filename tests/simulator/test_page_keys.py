@@ -10,10 +10,10 @@ from playwright.sync_api import Page, expect
 
 from tests.simulator.browser import (
     announced,
+    expect_announced,
     expect_idle,
     expect_in_service,
     expect_lamp,
-    expect_prompt,
     lay,
     lying,
 )
@@ -60,7 +60,7 @@ def keys(page: Page, *pressed: str) -> int:
 
 def test_a_sale_and_an_entry_take_at_most_12_keys(page: Page) -> None:
     count = keys(page, "1", "t")
-    expect_prompt(page, "terminal", "select-a-pass")
+    expect_announced(page, "Press the red button")
     expect(lying(page, "terminal")).to_have_count(0)
     count += keys(page, "b", "2")
     expect_idle(page, "terminal", "Tap the same card again, to confirm.")
@@ -89,7 +89,7 @@ def test_each_card_and_each_button_has_a_key(page: Page) -> None:
         keys(page, str(number))
         expect(page.locator(f'[data-button="{name}"]')).to_be_focused()
         expect(page.locator("[data-button] kbd:visible")).to_have_count(0)
-    expect_prompt(page, "terminal", "tap-card-first")
+    expect(announced(page).filter(has_text="Please tap your card first").first).to_be_attached()
     assert page.locator(CHOSEN).count() == 0
     keys(page, "b", "4")  # any other key is what it always is
     expect(page.locator(CHOSEN)).to_have_attribute("data-card", "4")
@@ -110,7 +110,7 @@ def test_the_keys_of_the_second_gate(page: Page) -> None:
     expect_in_service(page, "gate2")
     expect(page.locator('[data-tap="gate2"]')).to_be_focused()  # for its button is gone
     keys(page, "7", "h")
-    expect_prompt(page, "gate2", "access-denied")
+    expect_announced(page, "second entry gate: denied: no pass")
 
 
 def test_the_list_of_keys_is_a_dialog_that_a_button_opens_too(page: Page) -> None:
