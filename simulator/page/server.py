@@ -165,6 +165,10 @@ class Page:
         finally:
             sending.cancel()
             self._sockets.discard(socket)
+            if self._system and not self._sockets:  # a page that is gone holds no button down
+                terminal = self._system.devices["terminal"].pi
+                for pin in terminal.pressed:
+                    terminal.release(pin)
         return socket
 
     async def _send(self, socket: web.WebSocketResponse) -> None:
