@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from common.keys import DEVICE_STATUS, DEVICES
 from common.passes import PassType
 from common.request import Request
 
@@ -43,3 +44,11 @@ TO_SELL: Commands = (
     ("HSET", _CARD, "passType", ""),
     *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
 )
+TO_TELL: Commands = (
+    ("TIME",),
+    ("HGET", DEVICES, ""),
+    ("HSET", DEVICES, "", ""),
+    ("XADD", _JOURNAL, "*", "channel", "payload"),
+    ("PUBLISH", DEVICE_STATUS, ""),
+)
+"""What a device needs for its pulse; without, it goes on working."""

@@ -7,7 +7,13 @@ from common.clock import Clock
 
 
 class ServiceManager:
-    """The service manager that started this program; without NOTIFY_SOCKET, nothing is sent."""
+    """The service manager that started this program; without NOTIFY_SOCKET, nothing is sent.
+
+    Attributes:
+        problem: what was reported last.
+    """
+
+    problem: str | None = "it is starting"
 
     def __init__(self, clock: Clock) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -23,6 +29,7 @@ class ServiceManager:
             problem: why the program is out of service, in words for an operator; None if it is not.
             is_alive: whether to feed the watchdog.
         """
+        self.problem = problem
         message = []
         status = f"STATUS=out of service: {problem}" if problem else "STATUS=in service"
         if status != self._status:

@@ -121,6 +121,7 @@ class RecordingServiceManager(ServiceManager):
         self.reports: list[tuple[float, str | None, bool]] = []
 
     def report(self, problem: str | None, is_alive: bool = True) -> None:
+        self.problem = problem
         if not self.reports or self.reports[-1][1:] != (problem, is_alive):
             self.reports.append((tenths(self._clock.now()), problem, is_alive))
 
