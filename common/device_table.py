@@ -1,6 +1,7 @@
 """The devices for people to read, and for programs."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -16,6 +17,13 @@ def table(devices: Devices) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return [*lines, *(f"{printable(name, 64)}: its row makes no sense" for name in devices.malformed)]
+
+
+def summary(devices: Devices) -> str:
+    """Count the devices, by state."""
+    states = Counter(each.state.replace("-", " ") for each in devices.known)
+    counts = ", ".join(f"{number} {state}" for state, number in states.most_common())
+    return f"{len(devices.known)} devices{': ' if counts else ''}{counts}"
 
 
 def _cells(device: Device, now_ms: int) -> tuple[str, ...]:

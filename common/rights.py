@@ -52,3 +52,5 @@ TO_TELL: Commands = (
     ("PUBLISH", DEVICE_STATUS, ""),
 )
 """What a device needs for its pulse; without, it goes on working."""
+TO_SEE_DEVICES: Commands = (("TIME",), ("HGETALL", DEVICES))
+"""What whoever shows the devices needs."""

@@ -22,6 +22,11 @@ class ServiceManager:
         self._status: str | None = None
         self._next_sign_of_life = clock.now()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether this program was started by one."""
+        return bool(self._address)
+
     def report(self, problem: str | None, is_alive: bool = True) -> None:
         """Report the program's state, in each round of the main loop; the first report says that it is ready.
 

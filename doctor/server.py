@@ -19,11 +19,11 @@ from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_SELL, TO_USE
+from common.rights import TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
-from system_monitor.redis_source import subscribed
+from system_monitor.redis_source import missing_rights, subscribed
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
@@ -148,23 +148,41 @@ class RedisDoctor:
         Whoever has them may still be refused: then the finding is about what the server writes.
         """
         user = self._settings.redis_username or "default"
-        granted, refused = [], []
+        granted, refused, missing = [], [], set()
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
             try:
-                if role == "monitor":
-                    with subscribed(self._redis):
-                        pass
-                else:
-                    scripts.check(self._redis, TO_USE if role == "gate" else TO_SELL, replicas=0)
+                missing.add(self._missing_for_pulses(role))
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
             except ResponseError as error:
                 return Finding("writes", "FAIL", explain(error, self._settings))
-        if granted:
-            return Finding("rights", "OK", f"user {user} has the rights of a {' and a '.join(granted)}")
-        remedy = "on Redis's machine, compare with deploy/users.acl:"
-        return Finding("rights", "FAIL", "; ".join(refused), remedy, [f"redis-cli ACL GETUSER {user}"])
+        remedy = "on Redis's machine, compare with deploy/users.acl:", [f"redis-cli ACL GETUSER {user}"]
+        if not granted:
+            return Finding("rights", "FAIL", "; ".join(refused), *remedy)
+        text = f"user {user} has the rights of a {' and a '.join(granted)}"
+        if missing := missing - {""}:
+            return Finding(
+                "rights", "WARN", f"{text}, but not for the pulses of devices: {'; '.join(missing)}", *remedy
+            )
+        return Finding("rights", "OK", text)
+
+    def _missing_for_pulses(self, role: str) -> str:
+        """Return the rights that this role lacks to tell how it does, or to see it; without, it goes on working.
+
+        Raises:
+            NoPermissionError: the role cannot be run.
+        """
+        if role == "monitor":
+            with subscribed(self._redis):
+                return ", ".join(missing_rights(self._redis, TO_SEE_DEVICES))
+        needs = TO_USE if role == "gate" else TO_SELL
+        try:
+            scripts.check(self._redis, [*needs, *TO_TELL], replicas=0)
+        except NoPermissionError as error:
+            scripts.check(self._redis, needs, replicas=0)
+            return str(error)
+        return ""
 
     @cached_property
     def _facts(self) -> Mapping[str, str]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import TO_SELL, TO_USE
+from common.keys import CHANNELS, DEVICE_STATUS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.rights import TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
+from system_monitor.device_watch import TO_TELL as TO_TELL_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS
 from tests.deploy.users import OPERATOR, log_in, users
 from tests.processes import REPOSITORY
@@ -27,9 +28,11 @@ MAY: dict[str, Sequence[tuple[str, ...]]] = {
         ("PING",),
         ("PSUBSCRIBE", CHANNELS),
         *NEEDS,
+        *TO_SEE_DEVICES,
+        *TO_TELL_OF_A_MONITOR,
     ],
 }
-IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE}
+IN_SCRIPTS = {"terminal": [*TO_SELL, *TO_TELL], "gate": [*TO_USE, *TO_TELL]}
 
 NOBODY = [
     ("ACL", "LIST"),
@@ -38,11 +41,13 @@ NOBODY = [
     ("CONFIG", "SET", "appendonly", "no"),
     ("DEL", JOURNAL),
     ("DEL", CARD),
+    ("DEL", DEVICES),
     ("DEL", RECEIPT),
     ("DEL", SPENT),
     ("EXPIRE", JOURNAL, "1"),
     ("FLUSHALL",),
     ("GET", CARD),
+    ("HDEL", DEVICES, "gate-2"),
     ("EVAL", "return 1", "0"),
     ("GET", "another"),
     ("KEYS", "*"),
@@ -78,10 +83,11 @@ WRITING = [
     ("EXPIRE", RECEIPT, "1"),
     ("SETEX", RECEIPT, "1", ""),
     ("XADD", JOURNAL, "*", "channel", "pass-denied", "payload", "{}"),
+    ("PUBLISH", DEVICE_STATUS, ""),
 ]
 MAY_NOT = {
-    "terminal": [*NOBODY, *USING, ("PSUBSCRIBE", "pass-*")],
-    "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*")],
+    "terminal": [*NOBODY, *USING, ("PSUBSCRIBE", "pass-*"), ("HGETALL", DEVICES)],
+    "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*"), ("HGETALL", DEVICES)],
     "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)],
 }
 
