@@ -151,7 +151,7 @@ class RedisDoctor:
         granted, refused, missing = [], [], set()
         for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
             try:
-                missing.add(self._missing_for_pulses(role))
+                missing.add(self._missing_for_pulse(role))
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
@@ -162,20 +162,19 @@ class RedisDoctor:
             return Finding("rights", "FAIL", "; ".join(refused), *remedy)
         text = f"user {user} has the rights of a {' and a '.join(granted)}"
         if missing := missing - {""}:
-            return Finding(
-                "rights", "WARN", f"{text}, but not for the pulses of devices: {'; '.join(missing)}", *remedy
-            )
+            return Finding("rights", "WARN", f"{text}, but not those for pulses: {'; '.join(missing)}", *remedy)
         return Finding("rights", "OK", text)
 
-    def _missing_for_pulses(self, role: str) -> str:
-        """Return the rights that this role lacks to tell how it does, or to see it; without, it goes on working.
+    def _missing_for_pulse(self, role: str) -> str:
+        """Return the rights that this role lacks to tell how it does, or to see how others do.
 
         Raises:
             NoPermissionError: the role cannot be run.
         """
         if role == "monitor":
             with subscribed(self._redis):
-                return ", ".join(missing_rights(self._redis, TO_SEE_DEVICES))
+                missing = missing_rights(self._redis, TO_SEE_DEVICES)
+                return f"missing are {', '.join(missing)}" if missing else ""
         needs = TO_USE if role == "gate" else TO_SELL
         try:
             scripts.check(self._redis, [*needs, *TO_TELL], replicas=0)

@@ -119,11 +119,26 @@ class TestRights:
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
     @pytest.mark.parametrize(
+        ("device", "taken", "words"),
+        [
+            ("gate", "-hget", "missing are HGET transit-pass:devices"),
+            ("terminal", "-hget", "missing are HGET transit-pass:devices"),
+            ("monitor", "-hgetall", "missing are HGETALL transit-pass:devices"),
+        ],
+    )
+    def test_a_right_of_the_pulse_is_missing(self, server: Server, device: str, taken: str, words: str) -> None:
+        found = examine(user(server, "~*", "&*", "+@all", taken), device)
+        assert not wrong(found)
+        assert found["rights"].status == "WARN"
+        assert found["rights"].text == f"user it has the rights of a {device}, but not those for pulses: {words}"
+        assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
+
+    @pytest.mark.parametrize(
         ("role", "unseen"),
         [
             ("gate", ["durability", "eviction", "memory"]),
             ("terminal", ["durability", "eviction", "memory"]),
-            ("monitor", ["clock", "durability", "eviction", "memory"]),
+            ("monitor", ["durability", "eviction", "memory"]),
         ],
     )
     def test_each_user_of_deploy_has_the_rights_of_one_program(
