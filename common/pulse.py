@@ -20,7 +20,11 @@ _logger = logging.getLogger(__name__)
 
 
 class Pulse:
-    """Tells every few seconds, and at once when it changes, what this device tells the service manager."""
+    """Tells every few seconds, and at once when it changes, what this device tells the service manager.
+
+    Attributes:
+        answer: what status.lua has answered since `due`, or its error.
+    """
 
     def __init__(self, program: str, settings: Settings, service_manager: ServiceManager, clock: Clock) -> None:
         """Begin a session; `program` is the program's name."""
@@ -33,6 +37,7 @@ class Pulse:
         self._told: tuple[State, str] | None = None
         self._next_at = 0.0
         self._tapped_at: float | None = None
+        self.answer: object = None
         self._logged = ""
 
     def tapped(self) -> None:
@@ -45,6 +50,7 @@ class Pulse:
 
     def due(self) -> Sequence[str | int] | None:
         """Return what is to be told now, the ARGV of status.lua; None if there is nothing new."""
+        self.answer = None
         now = self._clock.now()
         problem = "" if self._is_over else (self._service_manager.problem or "")[:LONGEST_PROBLEM]
         state = State.STOPPED if self._is_over else State.OUT_OF_SERVICE if problem else State.IN_SERVICE
@@ -54,12 +60,12 @@ class Pulse:
         tapped_ms_ago = "" if self._tapped_at is None else int((now - self._tapped_at) * 1000)
         return *self._device, state, problem, tapped_ms_ago
 
-    def read(self, answer: object) -> None:
-        """Take the script's answer, or its error; log a fault once. A device without a pulse goes on working."""
+    def log(self) -> None:
+        """Log what the answer says is wrong, once. A device without a pulse goes on working."""
         fault = ""
-        if isinstance(answer, RedisError):
-            fault = f"no operator sees this device: {explain(answer, self._settings)}"
-        elif answer == "shared":
+        if isinstance(self.answer, RedisError):
+            fault = f"no operator sees this device: {explain(self.answer, self._settings)}"
+        elif self.answer == "shared":
             fault = f"another device has this device's name: give each its own {PREFIX}DEVICE"
         if fault and fault != self._logged:
             _logger.warning("%s", fault)

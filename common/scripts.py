@@ -75,7 +75,9 @@ def run(
                 pipeline.evalsha(STATUS.sha, 2, DEVICES, JOURNAL, *status)
             answers = pipeline.execute(raise_on_error=False)
         if pulse and status:
-            _read(pulse, answers.pop())
+            pulse.answer = answers.pop()
+            if isinstance(pulse.answer, NoScriptError):
+                raise pulse.answer
         for error in answers:
             if isinstance(error, Exception):
                 raise error
@@ -87,12 +89,6 @@ def run(
         return send()
     except NoScriptError:
         return send(USE, ISSUE, REVERSE, CHECK, STATUS)
-
-
-def _read(pulse: Pulse, answer: object) -> None:
-    if isinstance(answer, NoScriptError):
-        raise answer
-    pulse.read(answer)
 
 
 def check(redis: Redis, needs: Commands, replicas: int, pulse: Pulse | None = None) -> int:
@@ -111,4 +107,6 @@ def check(redis: Redis, needs: Commands, replicas: int, pulse: Pulse | None = No
     server_time, *refused = answer
     if refused:
         raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
+    if pulse:
+        pulse.log()  # not before: what makes the check fail is told once
     return int(server_time)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from common.daemon import version
 from common.devices import SILENT_MS, Device, State
@@ -34,6 +34,8 @@ class DeviceWatch:
         self._source = source
         self._notice = notice
         self._own_name = own_name
+        self._may_look = True
+        self._may_tell = True
         self._began_ms: int | None = None
         self._now_ms = 0
         self._silent: set[str] = set()
@@ -42,6 +44,7 @@ class DeviceWatch:
     def begin(self) -> None:
         """Begin with a new connection. If it was the server that was away, the devices need time to come back, too."""
         self._began_ms = None
+        self._may_look = self._may_tell = True
 
     def look(self) -> None:
         """Tell which devices have become silent, and which are back.
@@ -49,10 +52,14 @@ class DeviceWatch:
         Raises:
             RedisError: Redis cannot be reached. A refusal is told once, and changes nothing else.
         """
+        if not self._may_look:
+            return
+        row = self._own_row(State.IN_SERVICE)
         try:
-            found = self._source.devices(self._own_row(State.IN_SERVICE))
+            found = self._source.devices(row)
         except ResponseError as error:
-            self._own_name = None  # perhaps it is this that is refused
+            if isinstance(error, NoPermissionError):  # the server logs each that it refuses
+                self._may_look, self._may_tell = row is not None, False
             if str(error) != self._told:
                 self._told = str(error)
                 reason = self._source.explain(error)
@@ -77,7 +84,7 @@ class DeviceWatch:
 
     def _own_row(self, state: State) -> tuple[str, str] | None:
         """Return its name and its row, whose time is that of the last look; None at the first."""
-        if self._own_name is None or self._began_ms is None:
+        if self._own_name is None or self._began_ms is None or not self._may_tell:
             return None
         since_ms = self._began_ms if state is State.IN_SERVICE else self._now_ms
         row = {"program": "system-monitor", "version": version(), "state": state, "since": since_ms, "at": self._now_ms}

@@ -15,6 +15,7 @@ from common import redis_link, scripts
 from common.daemon import version
 from common.keys import DEVICE_STATUS, DEVICES, JOURNAL
 from common.pass_store import PassStore
+from common.passes import UseOutcome
 from common.pulse import INTERVAL_S, Pulse
 from common.rights import TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
@@ -251,6 +252,17 @@ class TestWithoutRights:
         assert record.message.endswith(": check the rights of this device's user")
         assert not redis.exists(DEVICES, JOURNAL)
 
+    def test_a_store_stays_in_service(
+        self, redis: Redis, user: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
+        redis.execute_command("ACL", "SETUSER", "device", "-hget")
+        manager = RecordingServiceManager(FakeClock())
+        with PassStore(user, TO_USE, pulse=Pulse("entry-gate", user, manager, FakeClock())) as store:
+            wait_for(lambda: "no operator sees this device" in caplog.text)
+            assert store.problem is None
+            assert store.use("43405556992") is UseOutcome.NO_PASS
+
     def test_the_table_has_what_the_script_asks_for(self, redis: Redis, user: Settings, server: Any) -> None:
         commands = sorted({command[0].lower() for command in TO_TELL})
         granted = ["+evalsha", "+script|load", *(f"+{command}" for command in commands), f"&{DEVICE_STATUS}"]
@@ -258,6 +270,18 @@ class TestWithoutRights:
         with server.client(username="device", password="secret") as client:
             scripts.check(client, [], 0, Told(client, user).pulse)
         assert row(redis)["state"] == "in-service"
+
+    def test_what_the_check_tells_is_not_told_again(
+        self, device: Told, redis: Redis, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        redis.config_set("min-replicas-to-write", "1")
+        try:
+            with pytest.raises(ResponseError, match="NOREPLICAS"):
+                device.check()
+        finally:
+            redis.config_set("min-replicas-to-write", "0")
+        device.check(1.0)
+        assert caplog.records == []
 
     def test_a_key_of_another_type_is_told(self, device: Told, redis: Redis, caplog: pytest.LogCaptureFixture) -> None:
         redis.set(DEVICES, "x")

@@ -153,13 +153,16 @@ class TestWatch:
     def test_a_right_that_is_missing_is_told_once(
         self, server: Server, redis: Redis, settings: Settings, taken: str
     ) -> None:
+        redis.acl_log_reset()
         redis.execute_command("ACL", "SETUSER", "it", "reset", "on", ">secret", "~*", "&*", "+@all", taken)
         told: list[str] = []
         user = Settings("it", redis_port=settings.redis_port, redis_username="it", redis_password="secret")
         watch = DeviceWatch(RedisSource(user), told.append, "monitor-1")
         for _ in range(4):
             watch.look()
+        refused: Any = redis.acl_log()
         redis.execute_command("ACL", "DELUSER", "it")
+        assert sum(int(each["count"]) for each in refused) == 1
         (notice,) = told
         assert notice.startswith("the devices cannot be watched, or this monitor not be seen: Redis at 127.0.0.1:")
 
