@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
@@ -49,9 +50,6 @@ class RedisLink:
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
     again and a reply that comes byte by byte each have theirs. After each connection and failure, and every second, the
     thread runs the check.
-
-    Attributes:
-        problem: why no call would be taken, in words for an operator; None if the last call or check was.
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis, bool], None]) -> None:
@@ -66,10 +64,18 @@ class RedisLink:
         self._settings = settings
         self._check = check
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self.problem: str | None = "not yet connected"
+        self._problem: str | None = "not yet connected"
         self._has_answered = False
+        self._busy_since = inf
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why no call would be taken, in words for an operator; None if the last call or check was."""
+        if self._problem is None and time.monotonic() - self._busy_since > PATIENCE_S:  # most often a name's look-up
+            return explain(SlowAnswerError(), self._settings)
+        return self._problem
 
     def call(self, command: Callable[[Redis], _Answer]) -> _Answer:
         """Run the command in the link's thread and return its answer.
@@ -103,10 +109,10 @@ class RedisLink:
                 job = self._jobs.get(timeout=max(0.0, check_at - time.monotonic()))
             except queue.Empty:
                 job = None
-            is_check = job is None or self.problem is not None
+            is_check = job is None or self._problem is not None
             if job is None or job.future.set_running_or_notify_cancel():
                 self._carry_out(job)
-            if self.problem is not None:
+            if self._problem is not None:
                 check_at = time.monotonic() + retry_s
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
             elif is_check:
@@ -115,11 +121,12 @@ class RedisLink:
 
     def _carry_out(self, job: _Job | None) -> None:
         try:
-            if job is None or self.problem is not None:
+            self._busy_since = time.monotonic()
+            if job is None or self._problem is not None:
                 self._check(self._redis, self._has_answered)
             self._has_answered = True
-            if self.problem is not None:
-                self.problem = None
+            if self._problem is not None:
+                self._problem = None
                 _logger.info("connected to Redis at %s", self._settings.redis_address)
             if job:
                 job.require_time()
@@ -128,10 +135,12 @@ class RedisLink:
             self._leave_service(error)
             if job:
                 job.future.set_exception(error)
+        finally:
+            self._busy_since = inf
 
     def _leave_service(self, error: Exception) -> None:
         problem = explain(error, self._settings)
-        if problem != self.problem and not self._closing.is_set():
+        if problem != self._problem and not self._closing.is_set():
             _logger.error("%s", problem)
-        self.problem = problem
+        self._problem = problem
         self._has_answered = isinstance(error, ResponseError)

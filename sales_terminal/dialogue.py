@@ -107,6 +107,5 @@ class Dialogue:
 
     def _poll(self) -> Presentation | None:
         presentation = self._reader.poll()
-        problem = self._reader.problem
-        self._service_manager.report(problem or self._store.problem, is_alive=problem is None)
+        self._service_manager.report(self._reader.problem or self._store.problem)
         return presentation

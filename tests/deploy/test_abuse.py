@@ -18,6 +18,7 @@ from tests.processes import REPOSITORY
 
 CARD, OTHER_CARD = "43405556992", "1302123111085380"
 ENDLESS = "while true do end"
+LAST_ID = f"{2**64 - 1}-{2**64 - 1}"
 EVENT = ("channel", "pass-denied", "payload", "{}")
 
 Abuse = Callable[[Redis], object]
@@ -43,6 +44,16 @@ def any_of(*abuses: Abuse) -> Abuse:
     return try_all
 
 
+def in_turn(*abuses: Abuse) -> Abuse:
+    """Succeed if all of them do."""
+
+    def do_all(redis: Redis) -> None:
+        for abuse in abuses:
+            abuse(redis)
+
+    return do_all
+
+
 def run_endlessly(redis: Redis) -> None:
     """Run a script until the operator kills it, or fail at once."""
     endless = redis.script_load(ENDLESS)
@@ -62,8 +73,12 @@ ABUSES: Mapping[str, Abuse] = {
     "make the two hours of a pass last for years": command("EXPIRE", CARD, "1000000000"),
     "spoil or delete a pass": any_of(command("EXPIRE", CARD, "0"), command("HSET", CARD, "passType", "x")),
     "put a used-up pass back on a card, or on another one": command("RENAMENX", SPENT_PREFIX + CARD, "77"),
+    "move a pass to another card": in_turn(
+        command("RENAME", CARD, SPENT_PREFIX + "9"), command("RENAMENX", SPENT_PREFIX + "9", OTHER_CARD)
+    ),
     "add false events": command("XADD", JOURNAL, "*", *EVENT),
     "empty the journal": command("XADD", JOURNAL, "MAXLEN", "0", "*", *EVENT),
+    "put every device out of service, by an entry with the last possible id": command("XADD", JOURNAL, LAST_ID, *EVENT),
     "make a device seem well, or not": command("HSET", DEVICES, "gate-2", "{}"),
     "fill the memory": any_of(
         command("SETEX", RECEIPT_PREFIX + "x", "1", "x" * 60_000_000), command("HSET", DEVICES, "x", "x" * 60_000_000)

@@ -595,9 +595,9 @@ class TestReaderOutOfService:
         clock.at(3.0, board.reader.plug_in)
         run(make_terminal(store, speaker, manager, clock).run, clock, until=4.0)
         assert manager.reports == [
-            (0.0, None, True),
-            (1.0, "the card reader does not answer: check its wiring", False),
-            (3.0, None, True),
+            (0.0, None),
+            (1.0, "the card reader does not answer: check its wiring"),
+            (3.0, None),
         ]
 
     def test_it_ends_the_wait_for_the_second_tap(
