@@ -4,10 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from common.device_table import json_lines, summary, table
-from common.devices import read_devices
 from common.keys import DEVICES
-from common.redis_client import redis_client
 from common.settings import Settings
 from common.text import printable
 
@@ -25,12 +22,16 @@ def add(subparsers: Any) -> None:  # noqa: ANN401  # argparse has no public name
     parser.set_defaults(run=run)
 
 
-def run(settings: Settings, options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace, settings: Settings) -> None:
     """Print the devices, or forget one.
 
     Raises:
         RedisError: Redis cannot be reached, or refuses.
     """
+    from common.device_table import json_lines, summary, table  # they import redis, which --help needs not
+    from common.devices import read_devices
+    from common.redis_client import redis_client
+
     redis = redis_client(settings, retries=0, socket_timeout_s=SOCKET_TIMEOUT_S)
     if options.forget is not None:
         if not redis.hdel(DEVICES, options.forget):

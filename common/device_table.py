@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from common.devices import Device, Devices
 from common.text import printable
@@ -11,9 +11,10 @@ from common.text import printable
 _HEADING = ("DEVICE", "PROGRAM", "STATE", "SINCE", "LAST TAP", "VERSION", "")
 
 
-def table(devices: Devices) -> list[str]:
-    """Describe all devices, a line each, under a heading; times are those of the local zone."""
-    rows = [_HEADING, *(_cells(each, devices.now_ms) for each in devices.known)]
+def table(devices: Devices, zone: tzinfo | None = None) -> list[str]:
+    """Describe all devices, a line each, under a heading; times are those of the zone, or of the local one."""
+    now = _time(devices.now_ms, zone)
+    rows = [_HEADING, *(_cells(each, now) for each in devices.known)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     return [*lines, *(f"{printable(name, 64)}: its row makes no sense" for name in devices.malformed)]
@@ -26,22 +27,26 @@ def summary(devices: Devices) -> str:
     return f"{len(devices.known)} devices{': ' if counts else ''}{counts}"
 
 
-def _cells(device: Device, now_ms: int) -> tuple[str, ...]:
+def _cells(device: Device, now: datetime) -> tuple[str, ...]:
     shared = "two devices have this name" if device.is_shared else ""
     return (
         printable(device.name, 64),
         printable(device.program, 20),
         device.state.replace("-", " "),
-        _moment(device.since_ms, now_ms),
-        "-" if device.tapped_ms is None else _moment(device.tapped_ms, now_ms),
+        _moment(device.since_ms, now),
+        "-" if device.tapped_ms is None else _moment(device.tapped_ms, now),
         printable(device.version, 20),
         "; ".join(filter(None, (shared, printable(device.problem, 300)))),
     )
 
 
-def _moment(milliseconds: int, now_ms: int) -> str:
+def _time(milliseconds: int, zone: tzinfo | None) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, zone)
+
+
+def _moment(milliseconds: int, now: datetime) -> str:
     """Write a time as the time of day, and with its date unless that is today's."""
-    at, now = (datetime.fromtimestamp(each / 1000) for each in (milliseconds, now_ms))
+    at = _time(milliseconds, now.tzinfo)
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M")
 
 

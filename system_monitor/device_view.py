@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Hashable
+from datetime import tzinfo
 
 from redis.exceptions import RedisError
 
@@ -21,12 +22,22 @@ TOP, END_OF_LINE, REST = "\x1b[H", "\x1b[K", "\x1b[J"
 class DeviceView:
     """Shows all devices: on a screen the table, over and over; else a line for each device whose state has changed."""
 
-    def __init__(self, source: RedisSource, terminal: Terminal, clock: Clock, as_json: bool, is_screen: bool) -> None:
+    def __init__(
+        self,
+        source: RedisSource,
+        terminal: Terminal,
+        clock: Clock,
+        as_json: bool,
+        is_screen: bool,
+        zone: tzinfo | None = None,
+    ) -> None:
+        """Create a view; times are shown in the zone, or in the local one."""
         self._source = source
         self._terminal = terminal
         self._clock = clock
         self._as_json = as_json
         self._is_screen = is_screen and not as_json
+        self._zone = zone
         self._shown: set[Hashable] = set()
 
     def follow(self) -> None:
@@ -53,13 +64,13 @@ class DeviceView:
         devices = self._source.devices()
         if self._is_screen:
             height = shutil.get_terminal_size().lines - 2
-            lines = [summary(devices), *table(devices)[:height], ""]
+            lines = [summary(devices), *table(devices, self._zone)[:height], ""]
             self._terminal.write(TOP + f"{END_OF_LINE}\n".join(lines) + REST)
         else:
             self._show_changes(devices)
 
     def _show_changes(self, devices: Devices) -> None:
-        heading, *lines = table(devices)
+        heading, *lines = table(devices, self._zone)
         if self._as_json:
             lines = list(json_lines(devices))
         elif not self._shown:

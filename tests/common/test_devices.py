@@ -1,7 +1,7 @@
 """The devices' rows, as whoever reads them sees them: nothing in a row is trusted."""
 
 import json
-import time
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -24,15 +24,6 @@ ROW: dict[str, Any] = {
 }
 READ = [field for field in ROW if field != "session"]
 DENIED = {"state": "out-of-service", "problem": "the card reader does not answer"}
-
-
-@pytest.fixture(autouse=True)
-def _zone(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def parse(**fields: object) -> Device:
@@ -109,7 +100,7 @@ def some_devices() -> Devices:
 
 
 def test_table() -> None:
-    assert table(some_devices()) == [
+    assert table(some_devices(), UTC) == [
         "DEVICE   PROGRAM     STATE           SINCE             LAST TAP  VERSION",
         "gate-2   entry-gate  silent          12:00:00          11:59:00  1.1.0",
         "gate-3   entry-gate  out of service  2026-11-23 08:13  -         1.1.0    two devices have this name; no one",
