@@ -44,7 +44,7 @@ TO_SELL: Commands = (
     ("HSET", _CARD, "passType", ""),
     *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
 )
-TO_TELL: Commands = (
+TO_PULSE: Commands = (
     ("TIME",),
     ("HGET", DEVICES, ""),
     ("HSET", DEVICES, "", ""),

@@ -19,7 +19,7 @@ from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
@@ -177,7 +177,7 @@ class RedisDoctor:
                 return f"missing are {', '.join(missing)}" if missing else ""
         needs = TO_USE if role == "gate" else TO_SELL
         try:
-            scripts.check(self._redis, [*needs, *TO_TELL], replicas=0)
+            scripts.check(self._redis, [*needs, *TO_PULSE], replicas=0)
         except NoPermissionError as error:
             scripts.check(self._redis, needs, replicas=0)
             return str(error)

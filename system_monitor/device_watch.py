@@ -11,7 +11,7 @@ from common.keys import DEVICES
 from common.text import printable
 from system_monitor.redis_source import RedisSource
 
-TO_TELL: Sequence[tuple[str, ...]] = (("HSET", DEVICES, "", ""),)
+TO_PULSE: Sequence[tuple[str, ...]] = (("HSET", DEVICES, "", ""),)
 """The commands that the monitor needs for its own row."""
 
 _UNITS = (86_400, "days"), (3600, "h"), (60, "min")

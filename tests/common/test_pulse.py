@@ -17,7 +17,7 @@ from common.keys import DEVICE_STATUS, DEVICES, JOURNAL
 from common.pass_store import PassStore
 from common.passes import UseOutcome
 from common.pulse import INTERVAL_S, Pulse
-from common.rights import TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_PULSE, TO_SELL, TO_USE
 from common.settings import PREFIX, Settings
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingServiceManager
@@ -264,7 +264,7 @@ class TestWithoutRights:
             assert store.use("43405556992") is UseOutcome.NO_PASS
 
     def test_the_table_has_what_the_script_asks_for(self, redis: Redis, user: Settings, server: Any) -> None:
-        commands = sorted({command[0].lower() for command in TO_TELL})
+        commands = sorted({command[0].lower() for command in TO_PULSE})
         granted = ["+evalsha", "+script|load", *(f"+{command}" for command in commands), f"&{DEVICE_STATUS}"]
         redis.execute_command("ACL", "SETUSER", "device", "-@all", "resetchannels", *granted)
         with server.client(username="device", password="secret") as client:

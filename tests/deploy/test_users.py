@@ -10,9 +10,9 @@ import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from common.keys import CHANNELS, DEVICE_STATUS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_USE
 from simulator.server import Server
-from system_monitor.device_watch import TO_TELL as TO_TELL_OF_A_MONITOR
+from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS
 from tests.deploy.users import OPERATOR, log_in, users
 from tests.processes import REPOSITORY
@@ -29,10 +29,10 @@ MAY: dict[str, Sequence[tuple[str, ...]]] = {
         ("PSUBSCRIBE", CHANNELS),
         *NEEDS,
         *TO_SEE_DEVICES,
-        *TO_TELL_OF_A_MONITOR,
+        *TO_PULSE_OF_A_MONITOR,
     ],
 }
-IN_SCRIPTS = {"terminal": [*TO_SELL, *TO_TELL], "gate": [*TO_USE, *TO_TELL]}
+IN_SCRIPTS = {"terminal": [*TO_SELL, *TO_PULSE], "gate": [*TO_USE, *TO_PULSE]}
 
 NOBODY = [
     ("ACL", "LIST"),

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from redis import Redis
 
 from common.keys import CHANNELS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import ANY_REQUEST, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_USE
 from simulator.server import Server
-from system_monitor.device_watch import TO_TELL as TO_TELL_OF_A_MONITOR
+from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS as TO_WATCH
 
 PATTERNS = dict(zip(ANY_REQUEST.keys, ("[0-9]*", f"{RECEIPT_PREFIX}*", JOURNAL, f"{SPENT_PREFIX}*"), strict=True))
@@ -21,9 +21,9 @@ CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "terminal": [*TO_SELL, *TO_TELL],
-    "gate": [*TO_USE, *TO_TELL],
-    "monitor": [*TO_WATCH, *TO_SEE_DEVICES, *TO_TELL_OF_A_MONITOR],
+    "terminal": [*TO_SELL, *TO_PULSE],
+    "gate": [*TO_USE, *TO_PULSE],
+    "monitor": [*TO_WATCH, *TO_SEE_DEVICES, *TO_PULSE_OF_A_MONITOR],
 }
 
 
@@ -38,7 +38,7 @@ def _line(user: str, commands: Sequence[tuple[str, ...]]) -> str:
     keyless = " ".join(dict.fromkeys(f"+{command[0].lower()}" for command in commands if len(command) == 1))
     if user == "monitor":
         reading = _selectors([*TO_WATCH, *TO_SEE_DEVICES], read_only=True)
-        return f"{start} +ping +psubscribe &{CHANNELS} {keyless} {reading} {_selectors(TO_TELL_OF_A_MONITOR)}"
+        return f"{start} +ping +psubscribe &{CHANNELS} {keyless} {reading} {_selectors(TO_PULSE_OF_A_MONITOR)}"
     channels = " ".join(f"&{command[1]}" for command in commands if command[0] == "PUBLISH")
     return f"{start} {CONNECTION} {channels} {keyless} {SCRIPTS} {_selectors(commands)}"
 
