@@ -11,7 +11,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from common import scripts
-from common.passes import PassType, SaleOutcome, UseOutcome
+from common.look import look
+from common.passes import HeldPass, PassType, SaleOutcome, UseOutcome
 from common.pulse import Pulse
 from common.redis_link import RedisLink, Unavailable
 from common.request import Request, RequestNote, numbers
@@ -73,9 +74,9 @@ class PassStore:
         """Number a request about the card with this serial number."""
         return Request(*next(self._numbers), card)
 
-    def has_pass(self, card: str) -> bool:
-        """Return whether the card with this serial number holds a pass, valid or not."""
-        return bool(self._call(lambda redis: redis.exists(card)))
+    def look(self, card: str) -> HeldPass | None:
+        """Return the pass on the card with this serial number, valid or not; None if it holds none."""
+        return self._call(lambda redis: look(redis, card))
 
     def use(self, card: str) -> UseOutcome:
         """Take one entry from the card's pass; without an answer, give it back later."""

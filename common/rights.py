@@ -44,6 +44,9 @@ TO_SELL: Commands = (
     ("HSET", _CARD, "passType", ""),
     *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
 )
+TOLD_FIELDS = ("passType", "tripsRemaining", "blocked")
+TO_TELL: Commands = (("TTL", _CARD), ("HMGET", _CARD, *TOLD_FIELDS))
+"""What a terminal needs to tell a rider what is left on a card; without it, it sells all the same."""
 TO_PULSE: Commands = (
     ("TIME",),
     ("HGET", DEVICES, ""),

@@ -19,7 +19,7 @@ from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_USE
+from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
@@ -28,6 +28,8 @@ from system_monitor.redis_source import missing_rights, subscribed
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
 _CLOCK_LIMIT_S = 60.0
+_IN_SCRIPTS = {"gate": TO_USE, "terminal": TO_SELL}
+_CAN_GO_WITHOUT = {"gate": TO_PULSE, "terminal": [*TO_TELL, *TO_PULSE]}
 
 
 class RedisDoctor:
@@ -149,9 +151,9 @@ class RedisDoctor:
         """
         user = self._settings.redis_username or "default"
         granted, refused, missing = [], [], set()
-        for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
+        for role in [self._device] if self._device else [*_IN_SCRIPTS, "monitor"]:
             try:
-                missing.add(self._missing_for_pulse(role))
+                missing.add(self._missing(role))
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
@@ -162,11 +164,11 @@ class RedisDoctor:
             return Finding("rights", "FAIL", "; ".join(refused), *remedy)
         text = f"user {user} has the rights of a {' and a '.join(granted)}"
         if missing := missing - {""}:
-            return Finding("rights", "WARN", f"{text}, but not those for pulses: {'; '.join(missing)}", *remedy)
+            return Finding("rights", "WARN", f"{text}, and goes without some: {'; '.join(sorted(missing))}", *remedy)
         return Finding("rights", "OK", text)
 
-    def _missing_for_pulse(self, role: str) -> str:
-        """Return the rights that this role lacks to tell how it does, or to see how others do.
+    def _missing(self, role: str) -> str:
+        """Return the rights that this role lacks and can go without.
 
         Raises:
             NoPermissionError: the role cannot be run.
@@ -175,9 +177,9 @@ class RedisDoctor:
             with subscribed(self._redis):
                 missing = missing_rights(self._redis, TO_SEE_DEVICES)
                 return f"missing are {', '.join(missing)}" if missing else ""
-        needs = TO_USE if role == "gate" else TO_SELL
+        needs = _IN_SCRIPTS[role]
         try:
-            scripts.check(self._redis, [*needs, *TO_PULSE], replicas=0)
+            scripts.check(self._redis, [*needs, *_CAN_GO_WITHOUT[role]], replicas=0)
         except NoPermissionError as error:
             scripts.check(self._redis, needs, replicas=0)
             return str(error)

@@ -375,7 +375,7 @@ class TestStore:
             wait_for(lambda: store.problem is None)
 
             def tap() -> bool:
-                store.has_pass("7")
+                store.look("7")
                 return bool(redis.exists(DEVICES))
 
             wait_for(tap, interval_s=0.0)

@@ -65,7 +65,9 @@ def run_endlessly(redis: Redis) -> None:
 
 
 ABUSES: Mapping[str, Abuse] = {
-    "read the pass of a card whose number is known": command("HGETALL", CARD),
+    "read the pass of a card whose number is known": any_of(
+        command("HGETALL", CARD), command("HMGET", CARD, "passType", "tripsRemaining", "blocked")
+    ),
     "give a card a new pass": command("HSET", OTHER_CARD, "passType", "TWO_HOUR"),
     "add trips to a ten trip pass": any_of(
         command("HINCRBY", CARD, "tripsRemaining", "1000"), command("HSET", CARD, "tripsRemaining", "1000")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from redis import Redis
 
 from common.keys import CHANNELS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_USE
+from common.rights import ANY_REQUEST, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
 from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS as TO_WATCH
@@ -21,7 +21,7 @@ CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "terminal": [*TO_SELL, *TO_PULSE],
+    "terminal": [*TO_SELL, *TO_TELL, *TO_PULSE],
     "gate": [*TO_USE, *TO_PULSE],
     "monitor": [*TO_WATCH, *TO_SEE_DEVICES, *TO_PULSE_OF_A_MONITOR],
 }

@@ -130,7 +130,7 @@ class TestRights:
         found = examine(user(server, "~*", "&*", "+@all", taken), device)
         assert not wrong(found)
         assert found["rights"].status == "WARN"
-        assert found["rights"].text == f"user it has the rights of a {device}, but not those for pulses: {words}"
+        assert found["rights"].text == f"user it has the rights of a {device}, and goes without some: {words}"
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
     @pytest.mark.parametrize(
@@ -158,6 +158,14 @@ class TestRights:
         assert (found["writes"].status, wrong(found)) == ("FAIL", ["writes", "memory"])
         assert "has no memory left: raise its maxmemory" in found["writes"].text
         assert "memory" in found, "the other checks are made all the same"
+
+    def test_a_terminal_that_cannot_tell_what_is_left(self, server: Server) -> None:
+        finding = examine(user(server, "~*", "&*", "+@all", "-hmget", "-ttl"), "terminal")["rights"]
+        assert finding.status == "WARN"
+        assert finding.text == (
+            "user it has the rights of a terminal, and goes without some: missing are HMGET 0, TTL 0"
+        )
+        assert finding.commands == ["redis-cli ACL GETUSER it"]
 
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)

@@ -39,7 +39,7 @@ READ_CARD = Card(CARD.uid)
 @pytest.fixture
 def store(settings: Settings) -> Iterator[LossyStore]:
     with closing(LossyStore(settings, needs=TO_USE)) as store:
-        store.has_pass("0")  # now it is connected
+        store.look("0")  # now it is connected
         yield store
 
 
