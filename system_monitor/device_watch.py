@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
@@ -34,6 +35,7 @@ class DeviceWatch:
         self._source = source
         self._notice = notice
         self._own_name = own_name
+        self._version = version()
         self._may_look = True
         self._may_tell = True
         self._began_ms: int | None = None
@@ -77,17 +79,16 @@ class DeviceWatch:
         """Tell that this monitor is stopped, if it has told that it runs and Redis answers."""
         row = self._own_row(State.STOPPED)
         if row:
-            try:
+            with suppress(RedisError):
                 self._source.devices(row)
-            except RedisError:
-                return
 
     def _own_row(self, state: State) -> tuple[str, str] | None:
         """Return its name and its row, whose time is that of the last look; None at the first."""
         if self._own_name is None or self._began_ms is None or not self._may_tell:
             return None
         since_ms = self._began_ms if state is State.IN_SERVICE else self._now_ms
-        row = {"program": "system-monitor", "version": version(), "state": state, "since": since_ms, "at": self._now_ms}
+        times = {"since": since_ms, "at": self._now_ms}
+        row = {"program": "system-monitor", "version": self._version, "state": state} | times
         return self._own_name, json.dumps(row, separators=(",", ":"))
 
     def _compare(self, device: Device, may_be_silent: bool) -> None:
