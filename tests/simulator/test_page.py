@@ -141,7 +141,7 @@ def test_a_page_can_send_only_commands_that_do_not_block(demo: Demo) -> None:
         return ""
 
     assert in_a_thread(send("wait 99")) == "a page cannot send this command"
-    assert in_a_thread(send("lay gate 99")).startswith("unknown card '99'")
+    assert in_a_thread(send("lay gate 99")).startswith("no card '99'")
 
 
 def test_a_port_that_is_in_use_ends_the_demo_with_one_line() -> None:
