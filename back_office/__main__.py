@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from back_office import commands, show
+from back_office import commands, devices, show
 from back_office.desk import RefusedError
 from common.daemon import argument_parser, exit_without_package, settings_or_exit
 
 COMMANDS = (
     show,
     commands,
+    devices,
 )
 """The modules that add commands; what a command sets as `run` takes the options and the settings."""
 

@@ -1,6 +1,7 @@
 """The rights of the desk's two Redis users, office and viewer: the table behind deploy/users.acl."""
 
-from common.rights import ANY_REQUEST, TO_SELL, Commands
+from common.keys import DEVICES
+from common.rights import ANY_REQUEST, TO_SEE_DEVICES, TO_SELL, Commands
 
 _CARD, _RECEIPT, _JOURNAL, _ = ANY_REQUEST.keys
 
@@ -10,6 +11,7 @@ TO_VIEW: Commands = (
     ("XRANGE", _JOURNAL, "-", "+", "COUNT", "1"),
     ("XREVRANGE", _JOURNAL, "+", "-", "COUNT", "1"),
     ("XINFO", "STREAM", _JOURNAL),
+    *TO_SEE_DEVICES,
 )
 TO_CHANGE: Commands = (
     *TO_SELL,
@@ -19,6 +21,7 @@ TO_CHANGE: Commands = (
     ("HINCRBY", _CARD, "tripsRemaining", "1"),
     ("RENAMENX", _CARD, _CARD),
     ("DEL", _CARD),
+    ("HDEL", DEVICES, ""),
     *(("PUBLISH", f"pass-{done}", "") for done in ("blocked", "unblocked", "moved", "credited", "voided")),
     *(("PUBLISH", f"pass-reversed:{pass_type}", "") for pass_type in ("SINGLE_USE", "TEN_TRIP")),
 )

@@ -3,4 +3,6 @@
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
 SPENT_PREFIX = "transit-pass:spent:"
-CHANNELS = "pass-*"  # a pattern that matches all
+DEVICES = "transit-pass:devices"
+CHANNELS = "pass-*"  # a pattern that matches all that are about passes
+DEVICE_STATUS = "device-status"

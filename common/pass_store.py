@@ -2,9 +2,10 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import StrEnum
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -12,6 +13,7 @@ from redis.exceptions import ResponseError
 from common import scripts
 from common.look import look
 from common.passes import HeldPass, PassType, SaleOutcome, UseOutcome
+from common.pulse import Pulse
 from common.redis_link import RedisLink, Unavailable
 from common.request import Request, RequestNote, numbers
 from common.rights import Commands
@@ -24,6 +26,7 @@ REPLICATION_LIMIT_MS = 400  # less than a socket's time-out
 
 _logger = logging.getLogger(__name__)
 _Outcome = TypeVar("_Outcome", bound=StrEnum)
+_Answer = TypeVar("_Answer")
 
 
 class PassStore:
@@ -34,11 +37,14 @@ class PassStore:
     tap is taken. A sale without an answer may be made again with the same request.
     """
 
-    def __init__(self, settings: Settings, needs: Commands, note: RequestNote | None = None) -> None:
+    def __init__(
+        self, settings: Settings, needs: Commands, note: RequestNote | None = None, pulse: Pulse | None = None
+    ) -> None:
         """Start connecting as a user who must be permitted what the device needs: `rights.TO_USE` or `TO_SELL`.
 
         A tap that an earlier run has left in the note is reversed first.
         """
+        self._pulse = pulse
         self._arguments: Sequence[str | int] = [settings.device, settings.journal_length]
         self._needs = needs
         self._replicas = settings.redis_replicas
@@ -47,6 +53,17 @@ class PassStore:
         self._unsettled = self._note.read()
         self._server_clock = ServerClock()
         self._link = RedisLink(settings, self._check)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, reason: type[BaseException] | None, *_: object) -> None:
+        """Close the connection; if the device ends by a signal, say first that it is stopped."""
+        if self._pulse and reason is SystemExit:
+            self._pulse.stop()
+            with suppress(Unavailable):
+                self._link.call(lambda redis: self._check(redis, has_answered=True))
+        self.close()
 
     @property
     def problem(self) -> str | None:
@@ -59,7 +76,7 @@ class PassStore:
 
     def look(self, card: str) -> HeldPass | None:
         """Return the pass on the card with this serial number, valid or not; None if it holds none."""
-        return self._link.call(lambda redis: look(redis, card))
+        return self._call(lambda redis: look(redis, card))
 
     def use(self, card: str) -> UseOutcome:
         """Take one entry from the card's pass; without an answer, give it back later."""
@@ -87,22 +104,31 @@ class PassStore:
         self._link.close()
 
     def _run(self, outcomes: type[_Outcome], script: Script, request: Request, *more: str) -> _Outcome:
-        answer = self._link.call(lambda redis: self._ask(redis, script, request, *more))
+        answer = self._call(lambda redis: self._ask(redis, script, request, *more))
         try:
             return outcomes(answer)
         except ValueError as error:
             raise Unavailable(f"Redis gave an unknown answer: {printable(answer, 40)}") from error
 
+    def _call(self, command: Callable[[Redis], _Answer]) -> _Answer:
+        if self._pulse:
+            self._pulse.tapped()
+        return self._link.call(command)
+
     def _ask(self, redis: Redis, script: Script, request: Request, *more: str) -> str:
         arguments = [*self._arguments, request.number, *more]
         return str(scripts.run(redis, script, request, arguments, self._replicas, REPLICATION_LIMIT_MS))
 
-    def _check(self, redis: Redis) -> None:
-        """Reverse the tap without an answer, then check that the server would take the next one."""
+    def _check(self, redis: Redis, has_answered: bool) -> None:
+        """Reverse the tap without an answer, then check that the server would take the next one.
+
+        The pulse has what was reported last: that the server did not answer is over if the check gets an answer.
+        """
         if self._unsettled:
             self._reverse(redis, self._unsettled)
             self._unsettled = None
-        self._server_clock.read(scripts.check(redis, self._needs, self._replicas))
+        pulse = self._pulse if has_answered else None
+        self._server_clock.read(scripts.check(redis, self._needs, self._replicas, pulse))
 
     def _reverse(self, redis: Redis, request: Request) -> None:
         try:

@@ -10,6 +10,7 @@ from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
+from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.redis_client import redis_client
@@ -47,18 +48,24 @@ class RedisLink:
     """Limits the time of Redis calls, and knows whether the next one would be taken.
 
     All calls are made by one thread of its own. Socket time-outs alone bound no call: looking up a name, connecting
-    again and a reply that comes byte by byte each have theirs. After each connection and failure, and while nobody
-    calls, the thread runs the check.
-
+    again and a reply that comes byte by byte each have theirs. After each connection and failure, and every second, the
+    thread runs the check.
     """
 
-    def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
-        """Start trying to connect; the check raises `RedisError` if a call would not be taken."""
+    def __init__(self, settings: Settings, check: Callable[[Redis, bool], None]) -> None:
+        """Start trying to connect.
+
+        Args:
+            settings: where Redis is.
+            check: raises `RedisError` if a call would not be taken. It is told whether Redis has answered what was
+                asked last, if only by a refusal.
+        """
         self._redis = redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S)
         self._settings = settings
         self._check = check
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._problem: str | None = "not yet connected"
+        self._has_answered = False
         self._busy_since = inf
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
@@ -96,22 +103,28 @@ class RedisLink:
 
     def _work(self) -> None:
         retry_s = FIRST_RETRY_S
-        pause_s = 0.0
+        check_at = time.monotonic()
         while not self._closing.is_set():
             try:
-                job = self._jobs.get(timeout=pause_s)
+                job = self._jobs.get(timeout=max(0.0, check_at - time.monotonic()))
             except queue.Empty:
                 job = None
+            is_check = job is None or self._problem is not None
             if job is None or job.future.set_running_or_notify_cancel():
                 self._carry_out(job)
-            pause_s = CHECK_INTERVAL_S if self._problem is None else retry_s
-            retry_s = FIRST_RETRY_S if self._problem is None else min(retry_s * 2, LONGEST_RETRY_S)
+            if self._problem is not None:
+                check_at = time.monotonic() + retry_s
+                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+            elif is_check:
+                check_at = time.monotonic() + CHECK_INTERVAL_S
+                retry_s = FIRST_RETRY_S
 
     def _carry_out(self, job: _Job | None) -> None:
         try:
             self._busy_since = time.monotonic()
             if job is None or self._problem is not None:
-                self._check(self._redis)
+                self._check(self._redis, self._has_answered)
+            self._has_answered = True
             if self._problem is not None:
                 self._problem = None
                 _logger.info("connected to Redis at %s", self._settings.redis_address)
@@ -130,3 +143,4 @@ class RedisLink:
         if problem != self._problem and not self._closing.is_set():
             _logger.error("%s", problem)
         self._problem = problem
+        self._has_answered = isinstance(error, ResponseError)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from common.keys import DEVICE_STATUS, DEVICES
 from common.passes import PassType
 from common.request import Request
 
@@ -46,3 +47,13 @@ TO_SELL: Commands = (
 TOLD_FIELDS = ("passType", "tripsRemaining", "blocked")
 TO_TELL: Commands = (("TTL", _CARD), ("HMGET", _CARD, *TOLD_FIELDS))
 """What a terminal needs to tell a rider what is left on a card; without it, it sells all the same."""
+TO_PULSE: Commands = (
+    ("TIME",),
+    ("HGET", DEVICES, ""),
+    ("HSET", DEVICES, "", ""),
+    ("XADD", _JOURNAL, "*", "channel", "payload"),
+    ("PUBLISH", DEVICE_STATUS, ""),
+)
+"""What a device needs for its pulse; without, it goes on working."""
+TO_SEE_DEVICES: Commands = (("TIME",), ("HGETALL", DEVICES))
+"""What whoever shows the devices needs."""

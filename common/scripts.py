@@ -9,6 +9,8 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
 
+from common.keys import DEVICES, JOURNAL
+from common.pulse import Pulse
 from common.request import Request
 from common.rights import ANY_REQUEST, Commands
 
@@ -35,6 +37,7 @@ ISSUE = Script("issue")
 REVERSE = Script("reverse")
 CHANGE = Script("change")
 CHECK = Script("check", is_transaction=False)
+STATUS = Script("status", is_transaction=False)
 
 
 def run(
@@ -45,6 +48,7 @@ def run(
     replicas: int = 0,
     limit_ms: int = 1,
     more_keys: Sequence[str] = (),
+    pulse: Pulse | None = None,
 ) -> object:
     """Run a script in one round trip, or in two if the server does not know it yet.
 
@@ -56,11 +60,13 @@ def run(
         replicas: how many replicas must hold what this connection has written.
         limit_ms: how long to wait for them, in milliseconds.
         more_keys: the script's KEYS after those of the request.
+        pulse: what the device tells of itself, if that is due.
 
     Raises:
         RedisError: the script was refused, or too few replicas hold what it wrote.
     """
     keys = *request.keys, *more_keys
+    status = pulse and pulse.due()
 
     def send(*unknown: Script) -> object:
         with redis.pipeline(transaction=False) as pipeline:
@@ -69,7 +75,13 @@ def run(
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
             if replicas:
                 pipeline.wait(replicas, limit_ms)
+            if status:  # after WAIT, which need not wait for it
+                pipeline.evalsha(STATUS.sha, 2, DEVICES, JOURNAL, *status)
             answers = pipeline.execute(raise_on_error=False)
+        if pulse and status:
+            pulse.answer = answers.pop()
+            if isinstance(pulse.answer, NoScriptError):
+                raise pulse.answer
         for error in answers:
             if isinstance(error, Exception):
                 raise error
@@ -80,11 +92,13 @@ def run(
     try:
         return send()
     except NoScriptError:
-        return send(USE, ISSUE, REVERSE, CHANGE, CHECK)
+        return send(USE, ISSUE, REVERSE, CHANGE, CHECK, STATUS)
 
 
-def check(redis: Redis, needs: Commands, replicas: int) -> int:
-    """Check that the server would take a tap or a sale now, from a user who needs these rights; no trace is left.
+def check(redis: Redis, needs: Commands, replicas: int, pulse: Pulse | None = None) -> int:
+    """Check that the server would take a tap or a sale now, from a user who needs these rights.
+
+    No trace is left but the pulse, if there is one and it is due; what becomes of that changes nothing here.
 
     Returns:
         The server's time, in seconds of Unix time.
@@ -93,8 +107,10 @@ def check(redis: Redis, needs: Commands, replicas: int) -> int:
         NoPermissionError: the user lacks rights; the message names them.
         RedisError: the server would refuse it; the message has the server's reason.
     """
-    answer: Any = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], replicas)
+    answer: Any = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], replicas, pulse=pulse)
     server_time, *refused = answer
     if refused:
         raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")
+    if pulse:
+        pulse.log()  # not before: what makes the check fail is told once
     return int(server_time)

@@ -7,7 +7,13 @@ from common.clock import Clock
 
 
 class ServiceManager:
-    """The service manager that started this program; without NOTIFY_SOCKET, nothing is sent."""
+    """The service manager that started this program; without NOTIFY_SOCKET, nothing is sent.
+
+    Attributes:
+        problem: what was reported last.
+    """
+
+    problem: str | None = "it is starting"
 
     def __init__(self, clock: Clock) -> None:
         address = os.environ.get("NOTIFY_SOCKET", "")
@@ -16,12 +22,18 @@ class ServiceManager:
         self._status: str | None = None
         self._next_sign_of_life = clock.now()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether this program was started by one."""
+        return bool(self._address)
+
     def report(self, problem: str | None) -> None:
         """Report the program's state, in each round of the main loop; the first report says that it is ready.
 
         Args:
             problem: why the program is out of service, in words for an operator; None if it is not.
         """
+        self.problem = problem
         message = []
         status = f"STATUS=out of service: {problem}" if problem else "STATUS=in service"
         if status != self._status:

@@ -20,16 +20,17 @@ from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
-from system_monitor.redis_source import subscribed
+from system_monitor.redis_source import missing_rights, subscribed
 
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
 _CLOCK_LIMIT_S = 60.0
 _IN_SCRIPTS = {"gate": TO_USE, "terminal": TO_SELL, "desk": TO_CHANGE}
+_CAN_GO_WITHOUT = {"gate": TO_PULSE, "terminal": [*TO_TELL, *TO_PULSE], "desk": ()}
 
 
 class RedisDoctor:
@@ -150,29 +151,42 @@ class RedisDoctor:
         Whoever has them may still be refused: then the finding is about what the server writes.
         """
         user = self._settings.redis_username or "default"
-        granted, refused = [], []
+        granted: dict[str, str] = {}
+        refused = []
         for role in [self._device] if self._device else [*_IN_SCRIPTS, "monitor"]:
             try:
-                if role == "monitor":
-                    with subscribed(self._redis):
-                        pass
-                else:
-                    scripts.check(self._redis, _IN_SCRIPTS[role], replicas=0)
-                granted.append(role)
+                granted[role] = self._missing(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
             except ResponseError as error:
                 return Finding("writes", "FAIL", explain(error, self._settings))
-        remedy, commands = "on Redis's machine, compare with deploy/users.acl:", [f"redis-cli ACL GETUSER {user}"]
+        remedy = "on Redis's machine, compare with deploy/users.acl:", [f"redis-cli ACL GETUSER {user}"]
         if not granted:
-            return Finding("rights", "FAIL", "; ".join(refused), remedy, commands)
+            return Finding("rights", "FAIL", "; ".join(refused), *remedy)
         text = f"user {user} has the rights of a {' and a '.join(granted)}"
-        try:
-            if "terminal" in granted and "desk" not in granted:  # which sells, too, and tells nobody
-                scripts.check(self._redis, TO_TELL, replicas=0)
-        except NoPermissionError as error:
-            return Finding("rights", "WARN", f"{text} that does not tell what is left: {error}", remedy, commands)
+        if "desk" in granted:
+            granted["terminal"] = ""  # a desk may sell, and tells no rider what is left
+        if missing := "; ".join(sorted({*granted.values()} - {""})):
+            return Finding("rights", "WARN", f"{text}, and goes without some: {missing}", *remedy)
         return Finding("rights", "OK", text)
+
+    def _missing(self, role: str) -> str:
+        """Return the rights that this role lacks and can go without.
+
+        Raises:
+            NoPermissionError: the role cannot be run.
+        """
+        if role == "monitor":
+            with subscribed(self._redis):
+                missing = missing_rights(self._redis, TO_SEE_DEVICES)
+                return f"missing are {', '.join(missing)}" if missing else ""
+        needs = _IN_SCRIPTS[role]
+        try:
+            scripts.check(self._redis, [*needs, *_CAN_GO_WITHOUT[role]], replicas=0)
+        except NoPermissionError as error:
+            scripts.check(self._redis, needs, replicas=0)
+            return str(error)
+        return ""
 
     @cached_property
     def _facts(self) -> Mapping[str, str]:

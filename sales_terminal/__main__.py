@@ -8,6 +8,8 @@ from common.pins import only_user
 from common.settings import Settings
 from sales_terminal.buttons import Buttons
 
+PROGRAM = "sales-terminal"
+
 
 def main(settings: Settings) -> None:
     """Build the terminal and run it."""
@@ -20,6 +22,7 @@ def main(settings: Settings) -> None:
         from common.card_reader import CardReader
         from common.mfrc522_driver import Driver
         from common.pass_store import PassStore
+        from common.pulse import Pulse
         from common.rights import TO_SELL
         from common.service_manager import ServiceManager
         from sales_terminal.dialogue import Dialogue
@@ -27,10 +30,12 @@ def main(settings: Settings) -> None:
 
         speaker = cleanup.enter_context(closing(Speaker(settings)))
         reader = cleanup.enter_context(closing(CardReader(Driver(clock, settings.reader_gain), clock)))
-        store = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
-        dialogue = Dialogue(reader, buttons, store, speaker, ServiceManager(clock), clock)
+        service_manager = ServiceManager(clock)
+        pulse = Pulse(PROGRAM, settings, service_manager, clock)
+        store = cleanup.enter_context(PassStore(settings, TO_SELL, pulse=pulse))
+        dialogue = Dialogue(reader, buttons, store, speaker, service_manager, clock)
         SalesTerminal(dialogue, store, speaker, clock).run()
 
 
 if __name__ == "__main__":
-    run("sales-terminal", "Sells passes: tap a card, press the button of a pass, tap the card again.", main)
+    run(PROGRAM, "Sells passes: tap a card, press the button of a pass, tap the card again.", main)

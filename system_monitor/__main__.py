@@ -2,8 +2,10 @@
 
 import io
 import os
+import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NoReturn
 
@@ -23,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         from redis.exceptions import RedisError
 
+        from system_monitor.device_view import DeviceView, is_screen
+        from system_monitor.device_watch import DeviceWatch
         from system_monitor.history import Selection
         from system_monitor.monitor import Monitor
         from system_monitor.redis_source import RedisSource
@@ -40,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     service_manager = ServiceManager(clock)
     source = RedisSource(settings, each_batch=partial(service_manager.report, None))
     stopping = Stopping()
+    own_name = f"system-monitor-{socket.gethostname()}"  # not the setting, which may be that of a gate on this Pi
+    devices = DeviceWatch(source, terminal.notice, own_name if service_manager.is_there else None)
     monitor = Monitor(
         source,
         Selection(options.card, options.last, options.since),
@@ -48,9 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         service_manager,
         SavedPlace(os.environ.get("STATE_DIRECTORY")),
         stopping,
+        devices,
     )
     stopping.listen()
     try:
+        if options.devices:
+            view = DeviceView(source, terminal, clock, options.json, is_screen())
+            with suppress(KeyboardInterrupt):
+                (view.follow if options.follow else view.show)()
+            return
         try:
             if options.follow:
                 monitor.follow()
@@ -58,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except KeyboardInterrupt:
             monitor.flush()
             terminal.summarize()
+            devices.stop()
     except OutputError as error:
         _end_without_output(error)
     except RedisError as error:

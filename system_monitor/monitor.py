@@ -8,6 +8,7 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 from common.clock import Clock
 from common.service_manager import ServiceManager
 from common.text import printable
+from system_monitor.device_watch import DeviceWatch
 from system_monitor.events import Event, EventId, MalformedEventError, date_and_time
 from system_monitor.history import Selection, past_events
 from system_monitor.journal import Facts
@@ -44,6 +45,7 @@ class Monitor:
         service_manager: ServiceManager,
         saved_place: SavedPlace | None = None,
         stopping: Stopping | None = None,
+        devices: DeviceWatch | None = None,
     ) -> None:
         self._source = source
         self._journal = source.journal
@@ -53,6 +55,7 @@ class Monitor:
         self._service_manager = service_manager
         self._saved_place = saved_place or SavedPlace(None)
         self._stopping = stopping or Stopping()
+        self._devices = devices or DeviceWatch(source, terminal.notice, own_name=None)
         self._two_hours = TwoHours()
         self._reader = JournalReader(self._journal, terminal.notice, recall=self._two_hours.explained)
         self._has_started = False
@@ -147,6 +150,7 @@ class Monitor:
         """Show what arrives until the connection fails; an unanswered ping is a failure, too."""
         heard_at = looked_at = self._clock.now()
         pinged_at: float | None = None
+        self._devices.begin()
         while True:
             self._service_manager.report(None)
             messages = subscription.read(LONGEST_WAIT_S)
@@ -162,6 +166,7 @@ class Monitor:
             if now - looked_at >= LOOK_INTERVAL_S:
                 looked_at = now
                 self._read_on()
+                self._devices.look()
             self.flush()
 
     def _receive(self, messages: Iterable[Message]) -> None:

@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
         type=serial_number,
         help="show only this card's events; the number, or the UID as 0A:1B:2C:3D",
     )
+    parser.add_argument("--devices", action="store_true", help="show the devices and how they do, not the events")
     parser.add_argument("--json", action="store_true", help="print each event as a line of JSON, as published")
     parser.add_argument("--color", choices=["auto", "always", "never"], default="auto")
     return parser

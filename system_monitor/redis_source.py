@@ -1,11 +1,12 @@
 """The monitor's side of Redis: the journal, and a subscription to all channels."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from common.devices import Devices, read_devices
 from common.keys import CHANNELS, JOURNAL
 from common.redis_client import redis_client
 from common.redis_connection import reading
@@ -50,6 +51,14 @@ class RedisSource:
         finally:
             self._redis.connection_pool.disconnect()
 
+    def devices(self, own_row: tuple[str, str] | None = None) -> Devices:
+        """Return all devices, in one round trip, in which the monitor's own name and row may be written first.
+
+        Raises:
+            RedisError: Redis cannot be reached, or refuses.
+        """
+        return read_devices(self._redis, own_row)
+
     @property
     def place(self) -> str:
         """Where they come from, for an operator."""
@@ -68,7 +77,7 @@ def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-p
         NoPermissionError: the user lacks rights; the message names them.
         RedisError: the server cannot be asked, or refuses for another reason.
     """
-    refused = [" ".join(command[:2]) for command in NEEDS if not _is_permitted(redis, command)]
+    refused = missing_rights(redis, NEEDS)
     try:
         with subscription(redis, SOCKET_TIMEOUT_S) as found:
             if not refused:
@@ -77,6 +86,15 @@ def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-p
     except NoPermissionError:
         refused.append(f"PSUBSCRIBE {CHANNELS}")
     raise NoPermissionError(f"missing are {', '.join(refused)}")
+
+
+def missing_rights(redis: Any, commands: Iterable[Sequence[str]]) -> list[str]:  # noqa: ANN401
+    """Try commands, and return those that this user may not run.
+
+    Raises:
+        RedisError: the server cannot be asked, or refuses for another reason.
+    """
+    return [" ".join(command[:2]) for command in commands if not _is_permitted(redis, command)]
 
 
 def _is_permitted(redis: Any, command: Sequence[str]) -> bool:  # noqa: ANN401

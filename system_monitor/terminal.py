@@ -70,6 +70,15 @@ class Terminal:
         self.flush()
         self._print(f"system-monitor: {text}")
 
+    def write(self, text: str) -> None:
+        """Write a text that may be printed, at once.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
+        self._put(text)
+        self.flush()
+
     def flush(self) -> None:
         """Flush the output.
 
@@ -91,8 +100,11 @@ class Terminal:
         self.notice(f"{count(self._shown.total(), 'event')} shown{': ' if kinds else ''}{kinds}")
 
     def _write(self, line: str) -> None:
+        self._put(line + "\n")
+
+    def _put(self, text: str) -> None:
         try:
-            self._output.write(line + "\n")
+            self._output.write(text)
         except (OSError, ValueError) as error:
             raise OutputError from error
 

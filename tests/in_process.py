@@ -121,6 +121,7 @@ class RecordingServiceManager(ServiceManager):
         self.reports: list[tuple[float, str | None]] = []
 
     def report(self, problem: str | None) -> None:
+        self.problem = problem
         if not self.reports or self.reports[-1][1] != problem:
             self.reports.append((tenths(self._clock.now()), problem))
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
-from common.keys import JOURNAL
+from common.keys import DEVICE_STATUS, JOURNAL
 
 
 class Entry(NamedTuple):
@@ -21,7 +21,18 @@ class Entry(NamedTuple):
         return event
 
 
-def entries(redis: Redis) -> list[Entry]:
+def all_entries(redis: Redis) -> list[Entry]:
     """Return all entries, the oldest first."""
     found: Any = redis.xrange(JOURNAL)
     return [Entry(id_, fields["channel"], fields["payload"]) for id_, fields in found]
+
+
+def entries(redis: Redis) -> list[Entry]:
+    """Return the entries about cards, the oldest first."""
+    return [entry for entry in all_entries(redis) if entry.channel != DEVICE_STATUS]
+
+
+def statuses(redis: Redis) -> list[tuple[str, str, str]]:
+    """Return what devices have told, the oldest first: device, state, problem."""
+    told = (entry.event for entry in all_entries(redis) if entry.channel == DEVICE_STATUS)
+    return [(event["device"], event["state"], event.get("problem", "")) for event in told]

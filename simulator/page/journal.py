@@ -60,6 +60,8 @@ class Journal:
             self._add(event)
 
     def _add(self, event: Event) -> None:
+        if "cardSerialNumber" not in event.payload:
+            return
         self.last[event.card] = event.kind
         if event.kind == "pass-denied":
             denial = Denial(event.card, self._place.milliseconds, self._reason(event))

@@ -25,6 +25,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "holder": sales.holders_taps,
     "wire": sales.wire,
     "idle": devices.idle,
+    "pulse": devices.pulses,
     "start": start.start,
     "script": server.script,
     "passes": server.passes,

@@ -1,16 +1,25 @@
-"""What an idle device costs."""
+"""What an idle device costs, and its pulse."""
 
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from common.settings import PREFIX
+from common import scripts
+from common.device_table import table
+from common.devices import read_devices
+from common.pulse import INTERVAL_S, Pulse
+from common.rights import TO_USE
+from common.service_manager import ServiceManager
+from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.benchmark.row import Row
+from tests.fake_clock import FakeClock
 from tests.processes import Program
 
+DEVICES = 500
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
@@ -31,6 +40,40 @@ def idle(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
             name = module.replace("_", " ")
             yield Row(f"idle {name}, share of a core", 100 * used_s / watched_s, "%", 1.5)
             yield Row(f"idle {name}, SPI transfers a second", transfers / watched_s, "")
+
+
+def pulses(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Make checks with and without a pulse; then look at 500 devices."""
+    checks = 500 if is_quick else 5000
+    with Server(program, folder) as server, server.client() as redis:
+        clock = FakeClock()
+        service_manager = ServiceManager(clock)
+        service_manager.report(None)
+
+        def pulse(device: int) -> Pulse:
+            return Pulse("entry-gate", Settings(f"gate-{device}", redis_port=server.port), service_manager, clock)
+
+        def check_s(with_pulse: Pulse | None) -> float:
+            began_s = time.process_time()
+            for _ in range(checks):
+                clock.sleep(INTERVAL_S)
+                scripts.check(redis, TO_USE, 0, with_pulse)
+            return (time.process_time() - began_s) / checks
+
+        gate = pulse(0)
+        check_s(gate)
+        added_s = statistics.median(check_s(gate) - check_s(None) for _ in range(5))
+        yield Row("a pulse, share of a core", 100 * added_s / INTERVAL_S, "%", 0.2)
+        before = redis.info("memory")["used_memory"]
+        for number in range(1, DEVICES):
+            scripts.check(redis, TO_USE, 0, pulse(number))
+        yield Row("bytes per device in Redis", (redis.info("memory")["used_memory"] - before) / (DEVICES - 1), "B")
+        took = []
+        for _ in range(20):
+            began_at = time.monotonic()
+            table(read_devices(redis))
+            took.append(time.monotonic() - began_at)
+        yield Row(f"{DEVICES} devices as a table, median", 1000 * statistics.median(took), "ms")
 
 
 def processor_s(process: int) -> float:

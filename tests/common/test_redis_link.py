@@ -19,7 +19,7 @@ from tests.processes import wait_for
 
 
 @contextmanager
-def link_to(settings: Settings, check: Any = lambda _: None) -> Iterator[RedisLink]:
+def link_to(settings: Settings, check: Any = lambda *_: None) -> Iterator[RedisLink]:
     link = RedisLink(settings, check)
     try:
         yield link
@@ -40,7 +40,7 @@ def test_a_caller_waits_a_second_at_most_and_two_attempts_fit_into_it() -> None:
 
 def test_a_refusal_is_out_of_service_until_the_next_check(settings: Settings) -> None:
     may_return = threading.Event()
-    with link_to(settings, lambda _: may_return.wait() and None) as link:
+    with link_to(settings, lambda *_: may_return.wait() and None) as link:
         may_return.set()
         wait_for(lambda: link.problem is None)
         may_return.clear()
@@ -59,7 +59,7 @@ def test_a_reply_of_a_wrong_type_is_no_answer(settings: Settings) -> None:
 def test_a_failed_check_keeps_the_link_out_of_service(settings: Settings) -> None:
     faults = [NoPermissionError("missing are XADD")]
 
-    def check(_: Redis) -> None:
+    def check(*_: object) -> None:
         if faults:
             raise faults[0]
 
@@ -91,7 +91,7 @@ def test_a_check_that_fails_while_nobody_calls_is_out_of_service(
     monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
     faults: list[Exception] = []
 
-    def check(_: Redis) -> None:
+    def check(*_: object) -> None:
         if faults:
             raise faults[0]
 
@@ -110,7 +110,7 @@ def test_a_check_that_hangs_while_nobody_calls_is_out_of_service(
     monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
     may_return = threading.Event()
     may_return.set()
-    with link_to(settings, lambda _: may_return.wait() and None) as link:
+    with link_to(settings, lambda *_: may_return.wait() and None) as link:
         wait_for(lambda: link.problem is None)
         may_return.clear()
         problem = wait_for(lambda: link.problem)
@@ -139,7 +139,7 @@ def test_a_command_whose_time_is_up_before_it_was_sent_is_not_sent(
     monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
     sent: list[str] = []
     may_return = threading.Event()
-    with link_to(settings, lambda _: may_return.wait() and None) as link:
+    with link_to(settings, lambda *_: may_return.wait() and None) as link:
         with pytest.raises(Unavailable):
             link.call(lambda _: sent.append("late"))
         may_return.set()
@@ -153,7 +153,7 @@ def test_a_command_whose_time_is_up_during_the_check_is_not_sent(
     sent: list[str] = []
     may_return = threading.Event()
     may_return.set()
-    with link_to(settings, lambda _: may_return.wait() and None) as link:
+    with link_to(settings, lambda *_: may_return.wait() and None) as link:
         wait_for(lambda: link.problem is None)
         may_return.clear()
         with pytest.raises(Unavailable, match="unknown command"):

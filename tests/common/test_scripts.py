@@ -7,7 +7,7 @@ import pytest
 
 import common
 from common.passes import SaleOutcome, UseOutcome
-from common.scripts import CHANGE, CHECK, ISSUE, REVERSE, USE, Script
+from common.scripts import CHANGE, CHECK, ISSUE, REVERSE, STATUS, USE, Script
 
 FOLDER = Path(common.__file__).parent
 OF_DEVICES = ["use", "issue", "reverse"]
@@ -56,7 +56,14 @@ def test_what_is_taken_from_transaction_lua_is_what_is_used(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("script", "first_line"),
-    [(USE, "#!lua"), (ISSUE, "#!lua"), (CHANGE, "#!lua"), (CHECK, "#!lua"), (REVERSE, "#!lua flags=allow-oom")],
+    [
+        (USE, "#!lua"),
+        (ISSUE, "#!lua"),
+        (CHANGE, "#!lua"),
+        (CHECK, "#!lua"),
+        (REVERSE, "#!lua flags=allow-oom"),
+        (STATUS, "#!lua flags=allow-oom"),
+    ],
 )
 def test_it_is_refused_whole_where_writes_are_refused(script: Script, first_line: str) -> None:
     assert script.text.splitlines()[0] == first_line

@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as NoConnectionError
 
-from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.keys import DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from simulator.server import Server
 from tests.deploy.users import OPERATOR, USERS, log_in, users
 from tests.docs.documents import document
@@ -54,10 +54,6 @@ def in_turn(*abuses: Abuse) -> Abuse:
     return do_all
 
 
-def fill_the_memory(redis: Redis) -> None:
-    redis.execute_command("SETEX", RECEIPT_PREFIX + "x", 1, "x" * 60_000_000)
-
-
 def run_endlessly(redis: Redis) -> None:
     """Run a script until the operator kills it, or fail at once."""
     endless = redis.script_load(ENDLESS)
@@ -89,7 +85,10 @@ ABUSES: Mapping[str, Abuse] = {
     "add false events": command("XADD", JOURNAL, "*", *EVENT),
     "empty the journal": command("XADD", JOURNAL, "MAXLEN", "0", "*", *EVENT),
     "put every device out of service, by an entry with the last possible id": command("XADD", JOURNAL, LAST_ID, *EVENT),
-    "fill the memory": fill_the_memory,
+    "make a device seem well, or not": command("HSET", DEVICES, "gate-2", "{}"),
+    "fill the memory": any_of(
+        command("SETEX", RECEIPT_PREFIX + "x", "1", "x" * 60_000_000), command("HSET", DEVICES, "x", "x" * 60_000_000)
+    ),
     "keep the server busy with an endless script": run_endlessly,
     "read all events: which card was where, and when": command("XRANGE", JOURNAL, "-", "+"),
     "list the cards, or all keys": any_of(command("KEYS", "*"), command("SCAN", "0"), command("RANDOMKEY")),

@@ -10,9 +10,10 @@ import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from back_office.rights import TO_CHANGE, TO_VIEW
-from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import TO_SELL, TO_TELL, TO_USE
+from common.keys import CHANNELS, DEVICE_STATUS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
+from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS
 from tests.deploy.users import OPERATOR, log_in, users
 from tests.processes import REPOSITORY
@@ -28,11 +29,13 @@ MAY: dict[str, Sequence[tuple[str, ...]]] = {
         ("PING",),
         ("PSUBSCRIBE", CHANNELS),
         *NEEDS,
+        *TO_SEE_DEVICES,
+        *TO_PULSE_OF_A_MONITOR,
     ],
     "office": [*CONNECTION, SCRIPT, *TO_VIEW, ("GET", RECEIPT)],
     "viewer": [("PING",), *TO_VIEW],
 }
-IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE, "office": TO_CHANGE}
+IN_SCRIPTS = {"terminal": [*TO_SELL, *TO_PULSE], "gate": [*TO_USE, *TO_PULSE], "office": TO_CHANGE}
 
 NOBODY = [
     ("ACL", "LIST"),
@@ -41,11 +44,13 @@ NOBODY = [
     ("CONFIG", "SET", "appendonly", "no"),
     ("DEL", JOURNAL),
     ("DEL", CARD),
+    ("DEL", DEVICES),
     ("DEL", RECEIPT),
     ("DEL", SPENT),
     ("EXPIRE", JOURNAL, "1"),
     ("FLUSHALL",),
     ("GET", CARD),
+    ("HDEL", DEVICES, "gate-2"),
     ("EVAL", "return 1", "0"),
     ("GET", "another"),
     ("KEYS", "*"),
@@ -81,15 +86,16 @@ WRITING = [
     ("EXPIRE", RECEIPT, "1"),
     ("SETEX", RECEIPT, "1", ""),
     ("XADD", JOURNAL, "*", "channel", "pass-denied", "payload", "{}"),
+    ("PUBLISH", DEVICE_STATUS, ""),
 ]
 CHANGING = [("HDEL", CARD, "blocked"), ("PUBLISH", "pass-voided", ""), ("RENAMENX", CARD, "77")]
 READING = [*USING, *SELLING, *CHANGING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)]
 MAY_NOT = {
-    "terminal": [*NOBODY, *USING, *CHANGING, ("PSUBSCRIBE", "pass-*")],
-    "gate": [*NOBODY, *SELLING, *CHANGING, ("PSUBSCRIBE", "pass-*")],
+    "terminal": [*NOBODY, *USING, *CHANGING, ("PSUBSCRIBE", "pass-*"), ("HGETALL", DEVICES)],
+    "gate": [*NOBODY, *SELLING, *CHANGING, ("PSUBSCRIBE", "pass-*"), ("HGETALL", DEVICES)],
     "monitor": [*NOBODY, *READING],
     "office": [
-        *(command for command in NOBODY if command != ("DEL", CARD)),
+        *(command for command in NOBODY if command not in {("DEL", CARD), ("HDEL", DEVICES, "gate-2")}),
         ("EXPIRE", CARD, "1"),
         ("HGETALL", SPENT),
         ("PSUBSCRIBE", "pass-*"),

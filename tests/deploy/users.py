@@ -9,25 +9,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from redis import Redis
 
 from back_office.rights import TO_CHANGE, TO_VIEW
-from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_SELL, TO_TELL, TO_USE
+from common.keys import CHANNELS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.rights import ANY_REQUEST, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
+from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS as TO_WATCH
 
 PATTERNS = dict(zip(ANY_REQUEST.keys, ("[0-9]*", f"{RECEIPT_PREFIX}*", JOURNAL, f"{SPENT_PREFIX}*"), strict=True))
+PATTERNS[DEVICES] = DEVICES
 SUBCOMMANDS = {"XINFO", "SCRIPT"}
 CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
 USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
-    "terminal": [*TO_SELL, *TO_TELL],
-    "gate": TO_USE,
-    "monitor": TO_WATCH,
+    "terminal": [*TO_SELL, *TO_TELL, *TO_PULSE],
+    "gate": [*TO_USE, *TO_PULSE],
+    "monitor": [*TO_WATCH, *TO_SEE_DEVICES],
     "office": TO_CHANGE,
     "viewer": TO_VIEW,
 }
 READERS = {"monitor": f"+ping +psubscribe &{CHANNELS}", "viewer": "+ping"}
-"""The users who write nothing, and their rights without keys."""
+"""The users who change no pass and add no event, and their rights without keys."""
+WRITTEN_BY_READERS = {"monitor": TO_PULSE_OF_A_MONITOR}
 
 
 def users() -> list[str]:
@@ -38,10 +41,11 @@ def users() -> list[str]:
 
 def _line(user: str, commands: Sequence[tuple[str, ...]]) -> str:
     start = f"user {user} on >change-me-{user} resetkeys resetchannels -@all"
+    keyless = " ".join(dict.fromkeys(f"+{command[0].lower()}" for command in commands if len(command) == 1))
     if user in READERS:
-        return f"{start} {READERS[user]} {_selectors(commands, read_only=True)}"
+        selectors = f"{_selectors(commands, read_only=True)} {_selectors(WRITTEN_BY_READERS.get(user, ()))}"
+        return f"{start} {READERS[user]} {keyless} {selectors}".strip()
     channels = " ".join(f"&{command[1]}" for command in commands if command[0] == "PUBLISH")
-    keyless = " ".join(f"+{command[0].lower()}" for command in commands if len(command) == 1)
     return f"{start} {CONNECTION} {channels} {keyless} {SCRIPTS} {_selectors(commands)}"
 
 

@@ -21,12 +21,15 @@ from back_office import desk
 from back_office.desk import Change
 from back_office.store import Store
 from common import scripts, wiring
-from common.keys import JOURNAL, SPENT_PREFIX
+from common.clock import Clock
+from common.keys import DEVICE_STATUS, JOURNAL, SPENT_PREFIX
 from common.pass_store import PassStore
 from common.passes import PassType
+from common.pulse import Pulse
 from common.request import Request
 from common.rights import TO_SELL, TO_USE
 from common.scripts import REVERSE, USE
+from common.service_manager import ServiceManager
 from common.settings import PREFIX, SETTINGS, Settings
 from tests.docs.documents import Document, document, documents
 from tests.drills.all_drills import DRILLS
@@ -214,14 +217,19 @@ def change_at_the_desk(redis: Redis, store: Store) -> None:
 class TestMessages:
     @pytest.fixture
     def published(self, redis: Redis, settings: Settings) -> list[tuple[str, str]]:
-        """The messages of one card that buys and uses a pass of every type, is denied once, and has taps reversed."""
+        """The messages of one card that buys and uses a pass of every type, is denied once, and has taps reversed.
+
+        The last is of a gate that is starting.
+        """
         with (
             redis.pubsub() as pubsub,
             closing(PassStore(settings, TO_SELL)) as terminal,
             closing(PassStore(settings, TO_USE)) as gate,
         ):
             pubsub.psubscribe("pass-*")
-            pubsub.get_message(timeout=1)
+            pubsub.subscribe(DEVICE_STATUS)
+            for _ in range(2):
+                pubsub.get_message(timeout=1)
             for pass_type in PassType:
                 terminal.issue(terminal.new_request(CARD), pass_type)
                 gate.use(CARD)
@@ -231,6 +239,7 @@ class TestMessages:
             for number, pass_type in enumerate([PassType.SINGLE_USE, PassType.TEN_TRIP]):
                 tap_and_reverse(redis, pass_type, 2 * number + 1)
                 tap_and_reverse(redis, pass_type, 2 * number + 2, is_late=True)
+            scripts.check(redis, TO_USE, 0, Pulse("entry-gate", settings, ServiceManager(Clock()), Clock()))
             messages = iter(lambda: pubsub.get_message(timeout=0.05), None)
             return [(message["channel"], message["data"]) for message in messages]
 

@@ -120,12 +120,27 @@ class TestRights:
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
     @pytest.mark.parametrize(
+        ("device", "taken", "words"),
+        [
+            ("gate", "-hget", "missing are HGET transit-pass:devices"),
+            ("terminal", "-hget", "missing are HGET transit-pass:devices"),
+            ("monitor", "-hgetall", "missing are HGETALL transit-pass:devices"),
+        ],
+    )
+    def test_a_right_of_the_pulse_is_missing(self, server: Server, device: str, taken: str, words: str) -> None:
+        found = examine(user(server, "~*", "&*", "+@all", taken), device)
+        assert not wrong(found)
+        assert found["rights"].status == "WARN"
+        assert found["rights"].text == f"user it has the rights of a {device}, and goes without some: {words}"
+        assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
+
+    @pytest.mark.parametrize(
         ("name", "roles", "unseen"),
         [
             ("gate", "gate", ["durability", "eviction", "memory"]),
             ("terminal", "terminal", ["durability", "eviction", "memory"]),
             ("office", "terminal and a desk", ["durability", "eviction", "memory"]),
-            ("monitor", "monitor", ["clock", "durability", "eviction", "memory"]),
+            ("monitor", "monitor", ["durability", "eviction", "memory"]),
         ],
     )
     def test_each_user_of_deploy_has_the_rights_of_its_program(
@@ -150,7 +165,7 @@ class TestRights:
         finding = examine(user(server, "~*", "&*", "+@all", "-hmget", "-ttl"), "terminal")["rights"]
         assert finding.status == "WARN"
         assert finding.text == (
-            "user it has the rights of a terminal that does not tell what is left: missing are HMGET 0, TTL 0"
+            "user it has the rights of a terminal, and goes without some: missing are HMGET 0, TTL 0"
         )
         assert finding.commands == ["redis-cli ACL GETUSER it"]
 

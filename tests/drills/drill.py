@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
-from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
+from common.keys import DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.redis_link import Unavailable
 from tests import journal
 from tests.processes import Program
@@ -108,7 +108,7 @@ def _cards(redis: Redis, channel: str) -> Counter[str]:
 def passes(redis: Redis) -> dict[str, dict[str, str]]:
     """Return the passes, as the hashes have them."""
     client: Any = redis  # its answers are text, which their types leave open
-    others = (JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX)
+    others = (DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX)
     return {key: client.hgetall(key) for key in client.scan_iter() if not key.startswith(others)}
 
 

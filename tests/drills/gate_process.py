@@ -21,6 +21,7 @@ from common.cards import Card
 from common.clock import Clock
 from common.pass_store import PassStore
 from common.presentations import Presentation
+from common.pulse import Pulse
 from common.request import RequestNote
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
@@ -79,9 +80,11 @@ def run_gate(pipe: Connection, settings: Settings, folder: Path) -> None:
     clock = Clock()
     reader = PipeReader(pipe)
     light = ReportingLight(clock)
-    store = PassStore(settings, TO_USE, RequestNote(str(folder)))
+    service_manager = ServiceManager(clock)
+    pulse = Pulse("entry-gate", settings, service_manager, clock)
+    store = PassStore(settings, TO_USE, RequestNote(str(folder)), pulse)
     with suppress(EOFError, OSError):
-        Gate(reader, store, light, NoSpeaker(), ServiceManager(clock), clock).run()
+        Gate(reader, store, light, NoSpeaker(), service_manager, clock).run()
 
 
 class GateProcess:
