@@ -135,7 +135,8 @@ def login(server: Server) -> dict[str, str]:
 
 
 def node_of_a_cluster(program: Path, folder: Path) -> Server:
-    return Server(program, folder, "--cluster-enabled", "yes", "--cluster-config-file", "nodes")
+    bus = str(free_port())  # by itself it would take one of the ephemeral ports
+    return Server(program, folder, "--cluster-enabled", "yes", "--cluster-config-file", "nodes", "--cluster-port", bus)
 
 
 def slow_to_load(program: Path, folder: Path) -> Server:
