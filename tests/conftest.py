@@ -18,6 +18,7 @@ from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingSpeaker, Rider
 from tests.systemd import Systemd
+from tests.troubles import guarded_server
 
 hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)  # a busy machine is slow
 hypothesis.settings.load_profile("quick")
@@ -52,6 +53,13 @@ def server(shared_server: Server) -> Server:
     with shared_server.client() as client:
         client.flushall()
     return shared_server
+
+
+@pytest.fixture
+def guarded(server_program: Path, tmp_path: Path) -> Iterator[Server]:
+    """A server of the test's own, which may be brought into trouble."""
+    with guarded_server(server_program, tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

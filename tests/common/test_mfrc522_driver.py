@@ -24,6 +24,7 @@ SEVEN = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
 TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
 SAME_FIRST_LEVEL = VirtualCard(bytes.fromhex("04a1b2ffffffff"))
 LAST_LEVEL_BEGINS_WITH_CASCADE_TAG = VirtualCard(bytes.fromhex("04010203040588070809"))
+GAINS = {18: 0x08, 23: 0x18, 33: 0x48, 38: 0x58, 43: 0x68, 48: 0x78}
 LOST = "the card reader has lost its configuration ({}): check its power supply and its wires"
 
 
@@ -193,7 +194,7 @@ class TestChip:
         assert driver.restart() is None
         assert driver.fault() is None
 
-    @pytest.mark.parametrize(("gain_db", "value"), [(18, 0x08), (23, 0x18), (33, 0x48), (38, 0x58), (48, 0x78)])
+    @pytest.mark.parametrize(("gain_db", "value"), list(GAINS.items()))
     def test_gain(self, board: Board, driver: Driver, clock: FakeClock, gain_db: int, value: int) -> None:
         """RFCfgReg bits 6 to 4 (datasheet 9.3.3.6); the chip's own is 33 dB."""
         assert driver._read(driver.RFCfgReg) == bytes([0x48])

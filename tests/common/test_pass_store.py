@@ -38,7 +38,9 @@ def store(settings: Settings) -> Iterator[PassStore]:
 
 
 def sell(store: PassStore, pass_type: PassType, card: str = CARD) -> None:
-    assert store.issue(store.new_request(card), pass_type) is SaleOutcome.ISSUED
+    """Put a pass on a card that holds none."""
+    if (outcome := store.issue(store.new_request(card), pass_type)) is not SaleOutcome.ISSUED:
+        raise ValueError(f"nothing is sold: {outcome}")
 
 
 def run(redis: Redis, script: Script, number: int = 1, card: str = CARD, session: str = "5e55") -> str:
@@ -374,6 +376,21 @@ class TestUnanswered:
         finally:
             store.close()
 
+    def test_without_the_right_to_wait_for_replicas_it_is_out_of_service(
+        self, settings: Settings, redis: Redis
+    ) -> None:
+        redis.execute_command("ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "&*", "+@all", "-wait")
+        user = replace(settings, redis_username="device", redis_password="secret", redis_replicas=1)
+        try:
+            redis.hset(CARD, mapping={"passType": "SINGLE_USE"})
+            with closing(PassStore(user, needs=TO_USE)) as store:
+                wait_for(lambda: "'wait'" in str(store.problem))
+                with pytest.raises(Unavailable, match="'wait'"):
+                    store.use(CARD)
+            assert redis.exists(CARD)
+        finally:
+            redis.execute_command("ACL", "DELUSER", "device")
+
 
 class TestNote:
     """What an earlier run has left in the note is reversed by the next one."""
@@ -540,20 +557,18 @@ class TestEvents:
 class TestAllOrNothing:
     """A server refuses a script before anything has changed."""
 
-    def refuse_and_compare(self, store: PassStore, redis: Redis) -> None:
-        before = snapshot(redis)
-        for card in (CARD, OTHER_CARD):
-            with pytest.raises(Unavailable):
-                store.use(card)
-            with pytest.raises(Unavailable):
-                store.issue(store.new_request("77"), PassType.TEN_TRIP)
-        assert snapshot(redis) == before
+    def try_all(self, store: PassStore) -> list[object]:
+        """Return the answers to taps of a card with a pass and of one without, and to sales to another."""
+        uses = [answered(lambda card=card: store.use(card)) for card in (CARD, OTHER_CARD)]  # type: ignore[misc]
+        return [*uses, answered(lambda: store.issue(store.new_request("77"), PassType.TEN_TRIP))]
 
     def test_out_of_memory(self, store: PassStore, redis: Redis) -> None:
         sell(store, PassType.TWO_HOUR)
+        before = snapshot(redis)
         redis.config_set("maxmemory", "1")
         try:
-            self.refuse_and_compare(store, redis)
+            assert self.try_all(store) == [None] * 3
+            assert snapshot(redis) == before
         finally:
             redis.config_set("maxmemory", "0")
         assert store.use(CARD) is UseOutcome.GRANTED
@@ -562,7 +577,9 @@ class TestAllOrNothing:
         sell(store, PassType.TEN_TRIP)
         redis.delete(JOURNAL)
         redis.set(JOURNAL, "x")
-        self.refuse_and_compare(store, redis)
+        before = snapshot(redis)
+        assert self.try_all(store) == [None] * 3
+        assert snapshot(redis) == before
 
     @pytest.mark.parametrize("missing", ["-publish", "-setex", "-hincrby -rename -expire", "-xadd", "resetchannels"])
     @pytest.mark.parametrize("pass_type", PassType)
@@ -622,6 +639,26 @@ class TestReplication:
             wait_for(lambda: answered(lambda: replicated.issue(replicated.new_request(CARD), PassType.TEN_TRIP)))
             redis.script_flush()
             assert replicated.use(CARD) is UseOutcome.GRANTED
+
+    def test_a_tap_that_is_taken_when_the_replica_has_died_is_reversed_at_once(
+        self, settings: Settings, redis: Redis, replica: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It is in service again when a replica has the reversal."""
+        monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 60.0)  # no check may come before the tap
+        redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "10"})
+        with replica, closing(PassStore(replace(settings, redis_replicas=1), needs=TO_USE)) as store:
+            wait_for(lambda: store.problem is None)
+            replica.kill()
+            with pytest.raises(Unavailable, match="0 of 1 replicas answer"):
+                store.use(CARD)
+            wait_for(lambda: channels(redis) == ["pass-used:TEN_TRIP", "pass-reversed:TEN_TRIP"])
+            assert redis.hget(CARD, "tripsRemaining") == "10"
+            assert "0 of 1 replicas answer" in str(store.problem)
+            replica.start()
+            wait_for(lambda: store.problem is None)
+            assert len(channels(redis)) == 2
+            with replica.client() as copy:
+                assert copy.hget(CARD, "tripsRemaining") == "10"
 
 
 def answered(call: Callable[[], UseOutcome | SaleOutcome]) -> UseOutcome | SaleOutcome | None:

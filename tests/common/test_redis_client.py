@@ -25,7 +25,7 @@ from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.settings import PREFIX, Settings
 from simulator.child import ending_with_parent
-from simulator.server import free_port
+from simulator.server import Server, free_port
 from simulator.virtual_pi.station import VirtualPi
 from tests.processes import Program, wait_for
 from tests.talkative_server import TalkativeServer
@@ -203,6 +203,14 @@ def test_what_a_server_says_unasked_is_its_reason(greeting: bytes, words: str, c
         server.greets = True
         for _ in range(5):
             assert words in reason(to(server), call)
+
+
+def test_a_server_with_as_many_clients_as_it_takes(server_program: Path, tmp_path: Path) -> None:
+    with Server(server_program, tmp_path) as full, full.client() as first:
+        first.config_set("maxclients", 1)
+        words = "has as many clients as its maxclients allows: raise that"
+        for call in CALLS:
+            assert words in reason(Settings("test", redis_port=full.port), call)
 
 
 def test_a_server_that_ends_the_connection_at_the_first_request_may_talk_tls(server: TalkativeServer) -> None:

@@ -38,6 +38,12 @@ def test_a_caller_waits_a_second_at_most_and_two_attempts_fit_into_it() -> None:
     assert 2 * redis_link.SOCKET_TIMEOUT_S < redis_link.PATIENCE_S
 
 
+def test_a_fault_shows_within_3_s_without_a_call_and_is_over_within_6() -> None:
+    """A check that has just passed, then two attempts; the longest pause, then a check."""
+    assert redis_link.CHECK_INTERVAL_S + 2 * redis_link.SOCKET_TIMEOUT_S < 3.0
+    assert redis_link.LONGEST_RETRY_S + redis_link.PATIENCE_S < 6.0
+
+
 def test_a_refusal_is_out_of_service_until_the_next_check(settings: Settings) -> None:
     may_return = threading.Event()
     with link_to(settings, lambda *_: may_return.wait() and None) as link:

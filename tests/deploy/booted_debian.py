@@ -25,6 +25,7 @@ exec unshare --cgroup sh -ec '
     mount -t tmpfs tmpfs run
     mount -t tmpfs tmpfs dev
     mkdir dev/pts dev/shm
+    ln -s pts/ptmx dev/ptmx
     mount -t devpts -o newinstance devpts dev/pts
     for device in "null 1 3" "zero 1 5" "random 1 8" "urandom 1 9"; do
         set -- $device
@@ -37,6 +38,8 @@ _STAND_IN = """
 [Service]
 NotifyAccess=all
 WatchdogSec=0
+# In a chroot there are no new user namespaces.
+PrivateUsers=no
 """
 _NEVER_ONLINE = """
 [Unit]
@@ -68,8 +71,9 @@ class BootedDebian:
         for unit in REPOSITORY.glob("*/*.service"):
             shutil.copy(unit, self.path("/etc/systemd/system"))
         self.path("/etc/systemd/system/never-online.service").write_text(_NEVER_ONLINE)
-        self.path("/etc/systemd/system/entry-gate.service.d").mkdir()
-        self.path("/etc/systemd/system/entry-gate.service.d/stand-in.conf").write_text(_STAND_IN)
+        for name in ("entry-gate", "system-monitor"):
+            self.path(f"/etc/systemd/system/{name}.service.d").mkdir()
+            self.path(f"/etc/systemd/system/{name}.service.d/stand-in.conf").write_text(_STAND_IN)
         self.path(PROGRAM).parent.mkdir(parents=True)
         self.path(PROGRAM).write_text(f"#!/bin/sh\n. {BEHAVIOUR}\n")
         self.path(PROGRAM).chmod(0o755)

@@ -10,7 +10,7 @@ from tests.deploy.booted_debian import BootedDebian
 from tests.deploy.debian_tree import remove_tree
 from tests.processes import wait_for
 
-GATE = "entry-gate.service"
+GATE, MONITOR = "entry-gate.service", "system-monitor.service"
 RESTARTS = {"RestartUSec": "3s", "RestartSteps": "0", "StartLimitIntervalUSec": "0"}
 DEVICES = {"sound": 116, "spi": 153, "another": 250}  # by their major numbers
 
@@ -73,6 +73,16 @@ def test_a_start_finds_the_note_of_a_tap(gate: BootedDebian, commands: tuple[str
     found = "/run/entry-gate/found"
     wait_for(lambda: gate.run("cat", found).stdout == "note\n")
     gate.output("rm", found)
+
+
+def test_a_restart_of_the_monitor_finds_its_place(debian: BootedDebian) -> None:
+    debian.behave('echo 1-0 >"$STATE_DIRECTORY/place"; systemd-notify --ready; exec sleep infinity')
+    debian.output("systemctl", "start", MONITOR)
+    debian.behave('cat "$STATE_DIRECTORY/place" >"$STATE_DIRECTORY/found"; systemd-notify --ready; exec sleep infinity')
+    debian.output("systemctl", "restart", MONITOR)
+    assert debian.output("cat", "/var/lib/system-monitor/found") == "1-0"
+    assert debian.output("stat", "--format=%U %a", "/var/lib/system-monitor") == "transit-pass 700"
+    debian.output("systemctl", "stop", MONITOR)
 
 
 def test_a_unit_that_fails_again_and_again_is_restarted_after_three_seconds(gate: BootedDebian) -> None:

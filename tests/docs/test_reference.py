@@ -36,6 +36,7 @@ from tests.drills.all_drills import DRILLS
 from tests.processes import REPOSITORY
 
 PRODUCT = ["audio", "common", "back_office", "doctor", "entry_gate", "sales_terminal", "system_monitor"]
+LIMITED = [*PRODUCT, "scripts", "simulator"]
 PROGRAMS = [*PRODUCT[2:], "simulator.demo", "tests.drills", "tests.benchmark"]
 CARD = "43405556992"
 REPORTING = r"\b(_logger\.(warning|error)|notice|_warn|_report)$"
@@ -44,6 +45,13 @@ HARDWARE = document("docs/hardware.md")
 OPERATING = document("docs/operating.md")
 PROTOCOL = document("docs/protocol.md")
 CONTRIBUTING = document("CONTRIBUTING.md")
+
+
+def files() -> list[str]:
+    """Return the paths of all files that git knows."""
+    return subprocess.run(
+        ["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True
+    ).stdout.splitlines()
 
 
 def quoted(cell: str) -> list[str]:
@@ -288,9 +296,16 @@ class TestLayout:
         ]
         assert [module for module in modules if module not in named and f"{Path(module).parent}/" not in named] == []
 
+    def test_no_file_of_the_product_is_long(self) -> None:
+        lengths = {
+            path: (REPOSITORY / path).read_bytes().count(b"\n")
+            for path in files()
+            if path.split("/")[0] in LIMITED and not path.endswith(".mp3")
+        }
+        assert [path for path, lines in lengths.items() if lines > (700 if path.endswith(".css") else 250)] == []
+
     def test_readme_names_every_folder(self) -> None:
-        files = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, check=True, capture_output=True, text=True).stdout
-        folders = {line.partition("/")[0] + "/" for line in files.splitlines() if "/" in line and line[0] != "."}
+        folders = {path.partition("/")[0] + "/" for path in files() if "/" in path and path[0] != "."}
         assert folders - {path for row in document("README.md").table("folder") for path in quoted(row[0])} == set()
 
 

@@ -18,6 +18,7 @@ from doctor.server import RedisDoctor
 from simulator.fault_proxy import FaultProxy
 from simulator.server import Server, free_port
 from tests.processes import REPOSITORY, wait_for
+from tests.troubles import TROUBLES, Trouble, logged_in, node_of_a_cluster, slow_to_load, starting
 
 ALL = ["redis", "rights", "clock", "round trip", "durability", "eviction", "memory"]
 
@@ -168,6 +169,30 @@ class TestRights:
             "user it has the rights of a terminal, and goes without some: missing are HMGET 0, TTL 0"
         )
         assert finding.commands == ["redis-cli ACL GETUSER it"]
+
+    @pytest.mark.process
+    @pytest.mark.parametrize(("trouble", "words"), TROUBLES.items(), ids=[each.__name__ for each in TROUBLES])
+    def test_what_puts_a_gate_out_of_service(self, guarded: Server, trouble: Trouble, words: str) -> None:
+        with guarded.client() as redis, trouble(redis):
+            found = examine(logged_in(guarded), "gate")
+        assert [finding.name for finding in found.values() if finding.status == "FAIL" and words in finding.text]
+        assert wrong(examine(logged_in(guarded), "gate")) == []
+
+    @pytest.mark.process
+    def test_a_node_of_a_cluster(self, server_program: Path, tmp_path: Path) -> None:
+        with node_of_a_cluster(server_program, tmp_path) as node:
+            found = examine(Settings("test", redis_port=node.port), "gate")
+        assert found["writes"].status == "FAIL"
+        assert "is a node of a cluster" in found["writes"].text
+
+    @pytest.mark.process
+    def test_a_server_that_loads_its_file(self, server_program: Path, tmp_path: Path) -> None:
+        server = slow_to_load(server_program, tmp_path)
+        settings = Settings("test", redis_port=server.port)
+        with starting(server):
+            finding = wait_for(lambda: examine(settings, "gate").get("rights"))
+        assert finding.status == "FAIL"
+        assert "is loading its data: wait until it has" in finding.text
 
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from common.card_reader import CardReader
 from common.pass_store import PassStore
 from common.settings import PREFIX, Settings
 from entry_gate.gate import Gate
+from sales_terminal.terminal import SalesTerminal
 from simulator.server import free_port
 from simulator.virtual_pi.board import Board
+from simulator.virtual_pi.registers import Register
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.processes import REPOSITORY, Program
 from tests.rider import GREEN, RED, SERIAL_NUMBER, YELLOW, tap, wait_for_lights
@@ -36,10 +39,15 @@ def settings() -> Settings:
 
 
 @pytest.fixture
-def main() -> Iterator[Callable[[Settings], None]]:
-    """The gate's main function, whose module `python -m` does not expect to find loaded."""
-    yield importlib.import_module("entry_gate.__main__").main
-    del sys.modules["entry_gate.__main__"]
+def program() -> str:
+    return "entry_gate"
+
+
+@pytest.fixture
+def main(program: str) -> Iterator[Callable[[Settings], None]]:
+    """The program's main function, whose module `python -m` does not expect to find loaded."""
+    yield importlib.import_module(f"{program}.__main__").main
+    del sys.modules[f"{program}.__main__"]
 
 
 @pytest.mark.parametrize("part", [Speaker, CardReader, PassStore, Gate])
@@ -78,6 +86,26 @@ def test_lamps_that_light_at_low_are_dark_at_the_end(
         main(Settings(device="test", redis_port=settings.redis_port, lamps_active_low=True))
     assert levels == [[False, False, True]]
     assert [board.level(pin) for pin in (RED, YELLOW, GREEN)] == [True, True, True]
+
+
+@pytest.mark.parametrize(("program", "device"), [("entry_gate", Gate), ("sales_terminal", SalesTerminal)])
+def test_the_readers_gain_is_that_of_the_settings(
+    main: Callable[[Settings], None],
+    device: type,
+    board: Board,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    gains: list[int] = []
+
+    def fail(*_arguments: object) -> None:
+        gains.append(board.reader.exchange([Register.RF_CFG << 1 | 0x80, 0])[1])
+        raise Flaw
+
+    monkeypatch.setattr(device, "run", fail)
+    with pytest.raises(Flaw):
+        main(replace(settings, reader_gain=48))
+    assert gains == [0x78]
 
 
 @pytest.mark.process

@@ -16,7 +16,9 @@ from simulator.server import Server
 from simulator.virtual_pi.station import Kind, VirtualPi
 from tests.journal import entries
 from tests.processes import Program, wait_for
-from tests.rider import CARD, SERIAL_NUMBER, expect_sound, heard, lift, rest, seen, tap
+from tests.rider import CARD, SECOND_CARD, SERIAL_NUMBER, expect_sound, heard, lift, rest, seen, tap
+from tests.systemd import Systemd
+from tests.troubles import login, no_memory
 
 pytestmark = pytest.mark.process
 
@@ -127,6 +129,21 @@ class TestRedis:
                 tap(pi, "select-a-pass")
             assert terminal.stop() == 0
             assert tracebacks(terminal) == []
+
+    def test_that_would_refuse_the_sale(
+        self, pi: VirtualPi, guarded: Server, environment: dict[str, str], systemd: Systemd
+    ) -> None:
+        environment |= {**login(guarded), **systemd.environment}
+        with guarded.client() as redis, Program("sales_terminal", environment=environment) as terminal:
+            systemd.wait_for("STATUS=in service")
+            with no_memory(redis):
+                systemd.wait_for("STATUS=out of service: Redis")
+                tap(pi, "out-of-service", SECOND_CARD)
+            systemd.wait_for("STATUS=in service", more_than=1)
+            tap(pi, "select-a-pass", SECOND_CARD)
+            told = [line for line in terminal.errors if "has no memory left" in line and "nothing is sold" not in line]
+            assert len(told) == 1
+            assert redis.keys("[0-9]*") == [SERIAL_NUMBER]
 
     def test_down_at_the_confirmation(
         self, pi: VirtualPi, server_program: Path, tmp_path: Path, environment: dict[str, str]

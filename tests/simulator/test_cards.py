@@ -24,18 +24,23 @@ def rig() -> Rig:
 
 
 def walk_cascade(rig: Rig) -> tuple[bytes, int]:
-    """Read a lone card's UID and its last SAK, as a host does."""
+    """Read a lone card's UID and its last SAK, as a host does.
+
+    Raises:
+        ValueError: a check byte, a CRC_A, a cascade tag or the end is missing.
+    """
     uid = b""
     for sel in (0x93, 0x95, 0x97):
         level = rig.transceive(bytes([sel, 0x20])).data
-        assert reduce(xor, level) == 0
         answer = rig.select(level, sel)
-        assert answer[1:] == crc_a(answer[:1])
-        uid += level[1:4] if answer[0] & 0x04 else level[:4]
+        if reduce(xor, level) != 0 or answer[1:] != crc_a(answer[:1]):
+            raise ValueError(f"a wrong check byte or CRC_A: {level.hex()}, {answer.hex()}")
         if not answer[0] & 0x04:
-            return uid, answer[0]
-        assert level[0] == 0x88
-    raise AssertionError("more than three cascade levels")
+            return uid + level[:4], answer[0]
+        if level[0] != 0x88:
+            raise ValueError(f"no cascade tag: {level.hex()}")
+        uid += level[1:4]
+    raise ValueError("more than three cascade levels")
 
 
 class TestSelection:
@@ -105,8 +110,10 @@ class TestSelection:
 
 class TestStates:
     def activate(self, rig: Rig, command: int = REQA) -> None:
-        assert rig.wake(command) == ATQA
-        assert rig.select(rig.transceive(b"\x93\x20").data)[:1] == b"\x08"
+        """Wake the card and select it."""
+        answers = rig.wake(command), rig.select(rig.transceive(b"\x93\x20").data)[:1]
+        if answers != (ATQA, b"\x08"):
+            raise ValueError(f"the card is not selected: {answers}")
 
     def test_an_idle_card_answers_nothing_else(self, rig: Rig) -> None:
         assert rig.transceive(b"\x93\x20").data == b""

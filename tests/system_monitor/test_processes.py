@@ -19,6 +19,7 @@ from common.settings import PREFIX
 from simulator.server import Server
 from tests.processes import REPOSITORY, Program, wait_for
 from tests.system_monitor.watching import DENIAL, deny, published
+from tests.systemd import Systemd
 
 pytestmark = pytest.mark.process
 
@@ -98,6 +99,14 @@ def test_json_for_a_locale_that_lacks_characters_is_json(server: Server, redis: 
     with Program("system_monitor", "--no-follow", "--json", environment=variables) as program:
         assert program.end() == 0
     assert [json.loads(line)["cardSerialNumber"] for line in program.output] == cards
+
+
+def test_reading_the_journal_feeds_the_watchdog(server: Server, redis: Redis, systemd: Systemd) -> None:
+    """Nothing else does here; test_monitor.py counts how often."""
+    deny(redis, "7")
+    with Program("system_monitor", "--no-follow", environment=environment(server) | systemd.environment) as program:
+        assert program.end() == 0
+    assert "WATCHDOG=1" in systemd.received
 
 
 def test_restarts_under_load_leave_no_gap_and_no_double(server: Server, redis: Redis, tmp_path: Path) -> None:
