@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from system_monitor.events import Event, EventId, date_and_time
-from system_monitor.journal import BATCH, Facts, Journal
+from common.events import Event, EventId, date_and_time
+from common.journal import BATCH, Facts, Journal
 from system_monitor.two_hours import TwoHours
 
 LAST = 10

@@ -6,12 +6,12 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from common.journal import Journal, is_absent
 from common.keys import CHANNELS, JOURNAL
 from common.redis_client import redis_client
 from common.redis_connection import reading
 from common.redis_errors import explain
 from common.settings import Settings
-from system_monitor.journal import Journal, is_absent
 from system_monitor.subscription import Subscription, subscription
 
 SOCKET_TIMEOUT_S = 4.0

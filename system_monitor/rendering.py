@@ -8,8 +8,8 @@ from datetime import datetime
 from functools import lru_cache
 
 from common.cards import Card
+from common.events import Event
 from common.text import printable
-from system_monitor.events import Event
 from system_monitor.two_hours import RAN_OUT
 
 _PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}

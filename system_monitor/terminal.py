@@ -5,7 +5,7 @@ from collections import Counter
 from contextlib import suppress
 from typing import TextIO
 
-from system_monitor.events import Event
+from common.events import Event
 from system_monitor.rendering import Renderer, count, json_escaped, json_line
 
 _KINDS = {

@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from system_monitor.events import Event
+from common.events import Event
 
 RAN_OUT = "two-hours-ran-out"
 MOST_CARDS = 10_000

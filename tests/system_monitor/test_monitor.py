@@ -6,10 +6,10 @@ from itertools import chain
 import pytest
 from redis import Redis
 
+from common.events import START
+from common.journal import BATCH
 from common.keys import JOURNAL
 from common.settings import Settings
-from system_monitor.events import START
-from system_monitor.journal import BATCH
 from system_monitor.monitor import LONGEST_WAIT_S, LOOK_INTERVAL_S
 from system_monitor.redis_source import RedisSource
 from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, published

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from common.cards import Card
-from system_monitor.events import Event
+from common.events import Event
 from system_monitor.rendering import COLORED, PLAIN, Renderer, Style, json_line
 from system_monitor.two_hours import RAN_OUT
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from system_monitor.events import Event
+from common.events import Event
 from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from system_monitor.events import Event, EventId, MalformedEventError
+from common.events import Event, EventId, MalformedEventError
 from system_monitor.rendering import COLORED, PLAIN, Renderer
 from system_monitor.terminal import JSON_ESCAPES, Terminal
 

@@ -10,12 +10,12 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NoConnectionError
 
 from common.clock import Clock
+from common.events import EventId
+from common.journal import Entry, Journal
 from common.keys import JOURNAL
 from common.service_manager import ServiceManager
 from common.settings import Settings
-from system_monitor.events import EventId
 from system_monitor.history import Selection
-from system_monitor.journal import Entry, Journal
 from system_monitor.monitor import Monitor
 from system_monitor.redis_source import RedisSource
 from system_monitor.rendering import PLAIN, Renderer

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from common.events import START, Event, EventId, MalformedEventError
 from common.keys import JOURNAL
 from common.redis_connection import reading
-from system_monitor.events import START, Event, EventId, MalformedEventError
 
 BATCH = 1000
 
