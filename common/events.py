@@ -35,10 +35,10 @@ class EventId(NamedTuple):
         match = _ID.fullmatch(text)
         if not match:
             raise ValueError("not an event id")
-        id_ = cls(int(match[1]), int(match[2]))
-        if max(id_) >= 2**64:
+        milliseconds, sequence = int(match[1]), int(match[2])
+        if milliseconds >= 2**64 or sequence >= 2**64:
             raise ValueError("an event id out of range")
-        return id_
+        return cls(milliseconds, sequence)
 
     def __str__(self) -> str:
         return f"{self.milliseconds}-{self.sequence}"
@@ -79,7 +79,7 @@ class Event(NamedTuple):
         Args:
             channel: where it was published.
             text: its payload.
-            entry_id: the entry's id, which is added to the payload, as in the message, unless that has one.
+            entry_id: the entry's id; None for a message.
 
         Raises:
             MalformedEventError: the text is not a JSON object.
@@ -90,10 +90,14 @@ class Event(NamedTuple):
             raise MalformedEventError("not JSON") from error
         if not isinstance(payload, dict):
             raise MalformedEventError("not a JSON object")
-        if entry_id and "id" not in payload:
-            text = f'{text.rstrip()[:-1]}{"," if payload else ""}"id":"{entry_id}"}}'
-            payload["id"] = str(entry_id)
         return cls(channel, payload, text, entry_id)
+
+    @property
+    def published(self) -> str:
+        """The text of the message: an entry's, with its id as the last member unless it has one."""
+        if self.entry_id is None or "id" in self.payload:
+            return self.text
+        return f'{self.text.rstrip()[:-1]}{"," if self.payload else ""}"id":"{self.entry_id}"}}'
 
     @property
     def kind(self) -> str:

@@ -128,7 +128,7 @@ class Renderer:
             case "pass-owed":
                 what = f"{words['owed']} one trip ({name})"
             case _:
-                return f"{printable(event.channel, 64)}: {printable(event.text)}"
+                return f"{printable(event.channel, 64)}: {printable(event.published)}"
         return f"{self._card(event)}  {what}"
 
     def _card(self, event: Event) -> str:
@@ -147,7 +147,7 @@ class Renderer:
 
 def json_line(event: Event) -> str:
     """Return the event as it was published, with what is unsafe to print escaped (RFC 8259, 7)."""
-    text = event.text
+    text = event.published
     return text if text.isprintable() else "".join(each if each.isprintable() else json_escaped(each) for each in text)
 
 

@@ -119,7 +119,9 @@ def test_each_message_is_one_harmless_line(as_json: bool, is_colored: bool, enco
     assert output.notices.getvalue().splitlines()[-1].isprintable()
     assert len(output.notices.getvalue().splitlines()[-1]) < 200
     if as_json:
-        assert [json.loads(line) for line in lines] == [event.payload for event in events]
+        assert [json.loads(line) for line in lines] == [
+            {"id": str(event.entry_id), **event.payload} if event.entry_id else event.payload for event in events
+        ]
     else:
         assert max(map(len, plain)) < LONGEST_LINE
 
