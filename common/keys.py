@@ -3,4 +3,5 @@
 JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
 SPENT_PREFIX = "transit-pass:spent:"
-CHANNELS = "pass-*"  # a pattern that matches all
+DEVICE_STATUS = "device-status"
+CHANNELS = "pass-*", DEVICE_STATUS  # patterns that match all channels

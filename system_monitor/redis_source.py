@@ -75,7 +75,7 @@ def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-p
                 yield found
                 return
     except NoPermissionError:
-        refused.append(f"PSUBSCRIBE {CHANNELS}")
+        refused.append(f"PSUBSCRIBE {' '.join(CHANNELS)}")
     raise NoPermissionError(f"missing are {', '.join(refused)}")
 
 

@@ -30,7 +30,8 @@ def users() -> list[str]:
 def _line(user: str, commands: Sequence[tuple[str, ...]]) -> str:
     start = f"user {user} on >change-me-{user} resetkeys resetchannels -@all"
     if user == "monitor":
-        return f"{start} +ping +psubscribe &{CHANNELS} {_selectors(commands, read_only=True)}"
+        channels = " ".join(f"&{channel}" for channel in CHANNELS)
+        return f"{start} +ping +psubscribe {channels} {_selectors(commands, read_only=True)}"
     channels = " ".join(f"&{command[1]}" for command in commands if command[0] == "PUBLISH")
     keyless = " ".join(f"+{command[0].lower()}" for command in commands if len(command) == 1)
     return f"{start} {CONNECTION} {channels} {keyless} {SCRIPTS} {_selectors(commands)}"

@@ -106,8 +106,8 @@ class TestRights:
             ("gate", "-xadd", "missing are XADD transit-pass:events"),
             ("gate", "-evalsha", "'evalsha'"),
             ("terminal", "-exists", "missing are EXISTS"),
-            ("monitor", "-psubscribe", "PSUBSCRIBE pass-*"),
-            ("monitor", "resetchannels", "PSUBSCRIBE pass-*"),
+            ("monitor", "-psubscribe", "PSUBSCRIBE pass-* device-status"),
+            ("monitor", "resetchannels", "PSUBSCRIBE pass-* device-status"),
             ("monitor", "-xinfo", "XINFO STREAM"),
         ],
     )

@@ -127,7 +127,7 @@ def test_missing_rights_are_named(settings: Settings, redis: Redis) -> None:
             watch.wait_for_notice("connected")
     finally:
         redis.acl_deluser("watcher")
-    assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in notice
+    assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-* device-status: check the rights" in notice
 
 
 class Naps(FakeClock):

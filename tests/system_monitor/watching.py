@@ -207,7 +207,7 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self._thread.start()
-        wait_for(lambda: self._redis.pubsub_numpat() == 1 or self.notices)
+        wait_for(lambda: self._redis.pubsub_numpat() or self.notices)
         return self
 
     def __exit__(self, *_: object) -> None:
