@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 LARGEST_NUMBER = 10**12
@@ -48,9 +48,9 @@ START = EventId(0, 0)
 """The id before the first event."""
 
 
-def date_and_time(milliseconds: int) -> str:
-    """Write a Unix time before `LATEST_MS` as a local date and time."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
+def date_and_time(milliseconds: int, zone: tzinfo | None = None) -> str:
+    """Write a Unix time before `LATEST_MS` as a date and time in the zone; None for the local one."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, zone):%Y-%m-%d %H:%M:%S}"
 
 
 class MalformedEventError(ValueError):

@@ -9,10 +9,10 @@ from typing import NoReturn
 
 from common.clock import Clock
 from common.daemon import exit_without_package, settings_or_exit
+from common.rendering import COLORED, PLAIN, Renderer
 from common.service_manager import ServiceManager
 from common.text import takes_colours
 from system_monitor.options import parser
-from system_monitor.rendering import COLORED, PLAIN, Renderer
 from system_monitor.stopping import Stopping
 from system_monitor.terminal import JSON_ESCAPES, OutputError, Terminal
 

@@ -8,12 +8,12 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 from common.clock import Clock
 from common.events import Event, EventId, MalformedEventError, date_and_time
 from common.journal import Facts
+from common.rendering import count
 from common.service_manager import ServiceManager
 from common.text import printable
 from system_monitor.history import Selection, past_events
 from system_monitor.journal_reader import JournalReader, Place
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import count
 from system_monitor.saved_place import SavedPlace
 from system_monitor.stopping import Stopping
 from system_monitor.subscription import Message, Subscription

@@ -14,13 +14,13 @@ from redis import Redis
 
 from common.pass_store import PassStore
 from common.passes import PassType
+from common.rendering import PLAIN, Renderer
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from system_monitor.history import Selection
 from system_monitor.monitor import LONGEST_RETRY_S, Monitor
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingServiceManager

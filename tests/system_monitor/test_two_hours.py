@@ -10,11 +10,11 @@ from redis import Redis
 from common.events import Event
 from common.journal import BATCH
 from common.keys import JOURNAL
+from common.rendering import PLAIN, Renderer
 from common.settings import Settings
 from system_monitor import two_hours
 from system_monitor.history import Selection, past_events
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.saved_place import SavedPlace
 from system_monitor.two_hours import RAN_OUT, TwoHours
 from tests.system_monitor.watching import ScriptedWatch

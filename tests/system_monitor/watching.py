@@ -13,12 +13,12 @@ from common.clock import Clock
 from common.events import EventId
 from common.journal import Entry, Journal
 from common.keys import JOURNAL
+from common.rendering import PLAIN, Renderer
 from common.service_manager import ServiceManager
 from common.settings import Settings
 from system_monitor.history import Selection
 from system_monitor.monitor import Monitor
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.saved_place import SavedPlace
 from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
