@@ -1,12 +1,13 @@
 """Reading the journal: the stream that keeps every event until it is trimmed."""
 
 from collections.abc import Callable, Iterator
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from common.events import START, Event, EventId, MalformedEventError
+from common.events import START, Event, EventId, MalformedEventError, date_and_time
 from common.keys import JOURNAL
 from common.redis_connection import reading
 
@@ -33,6 +34,19 @@ class Facts(NamedTuple):
     oldest: Entry | None = None
     newest: Entry | None = None
     is_stream: bool = True
+
+    def begin_after(self, milliseconds: int, zone: tzinfo | None) -> str | None:
+        """Return since when it has events, if those between this Unix time and then may have been trimmed.
+
+        In words, in the zone (None for the local one), or the id of an entry without a time. None if it has them all.
+        """
+        if not self.oldest or self.added <= self.length:
+            return None
+        id_, event = self.oldest
+        at = event.at if event else None
+        if at is None:
+            return str(id_)
+        return date_and_time(at, zone) if at > milliseconds else None
 
     @property
     def newest_id(self) -> EventId:

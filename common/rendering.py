@@ -83,7 +83,7 @@ class Renderer:
         """
         self._style = style
         self._now = now
-        self._time = lru_cache(maxsize=1000)(lambda *times: style.paint(style.time, _time(*times, zone)))
+        self._time = lru_cache(maxsize=1000)(lambda at_s, now: style.paint(style.time, _time(at_s, now, zone)))
         codes = {
             "issued": style.sold,
             "activated": style.activated,

@@ -54,7 +54,7 @@ class Terminal:
         Raises:
             OutputError: the output takes no more.
         """
-        self._shown[_NAMES.get(event.kind, "other")] += 1
+        self._note(event)
         self._write(json_line(event) if self._as_json else self._renderer.line(event))
 
     def show_malformed(self, channel: str, reason: str) -> None:
@@ -90,6 +90,14 @@ class Terminal:
         except (OSError, ValueError) as error:
             raise OutputError from error
 
+    def finish(self) -> None:
+        """Write what is left to write at the end.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
+        self.flush()
+
     def summarize(self) -> None:
         """Write how many events of each kind were shown.
 
@@ -98,6 +106,9 @@ class Terminal:
         """
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._shown.items()))
         self.notice(f"{count(self._shown.total(), 'event')} shown{': ' if kinds else ''}{kinds}")
+
+    def _note(self, event: Event) -> None:
+        self._shown[_NAMES.get(event.kind, "other")] += 1
 
     def _write(self, line: str) -> None:
         try:

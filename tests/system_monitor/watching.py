@@ -144,13 +144,27 @@ class _TracedErrors(io.StringIO):
 class ScriptedWatch:
     """A monitor on a scripted source; `run` takes no time."""
 
-    def __init__(self, settings: Settings, saved_place: SavedPlace | None = None, as_json: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        saved_place: SavedPlace | None = None,
+        as_json: bool = True,
+        selection: Selection | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.source = ScriptedSource(settings, self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
         terminal = Terminal(Renderer(PLAIN), as_json, self._output, self._errors)
         self.service_manager = RecordingServiceManager(self.clock)
-        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager, saved_place)
+        self._monitor = Monitor(
+            self.source,
+            selection or Selection(),
+            terminal,
+            self.clock,
+            self.service_manager,
+            saved_place,
+            now=self.clock.now,
+        )
 
     def run(self, until: float) -> None:
         """Follow until this time on the clock."""
