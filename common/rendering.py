@@ -14,7 +14,7 @@ from common.text import printable
 RAN_OUT = "two-hours-ran-out"
 """A reason that no program publishes: `no-pass`, of a card whose two hours have ended."""
 
-_PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
+PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
 _DENIALS = {
     "no-pass": "no pass",
     "invalid-pass": "invalid pass",
@@ -124,7 +124,7 @@ class Renderer:
     def _sentence(self, event: Event) -> str:
         words = self._words
         pass_type = event.pass_type
-        name = _PASS_NAMES.get(pass_type) or printable(pass_type, 40)
+        name = PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
             case "pass-issued":
                 what = f"{words['issued']} {name}"
