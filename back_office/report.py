@@ -12,7 +12,7 @@ from common.events import Event, EventId
 from common.keys import DEVICE_STATUS
 from common.text import printable
 
-ENTRY, SALE, DENIAL, REVERSED, OWED = "entry", "sale", "denial", "reversed", "owed"
+ENTRY, SALE, DENIAL, REVERSED, OWED, STATUS = "entry", "sale", "denial", "reversed", "owed", "status"
 _KINDS = {
     "pass-used": ENTRY,
     "pass-issued": SALE,
@@ -20,7 +20,9 @@ _KINDS = {
     "pass-reversed": REVERSED,
     "pass-owed": OWED,
     **{f"pass-{kind}": kind for kind in ("activated", "blocked", "unblocked", "moved", "credited", "voided")},
+    DEVICE_STATUS: STATUS,
 }
+_UNDOING = {REVERSED, OWED}
 LONGEST_BY_HOUR_MS = 2 * 86_400_000  # a longer report has a row a day
 QUARTER_MS = 900_000  # hours of all time zones begin at one
 LONGEST_CARD = 25  # the digits of a 10-byte UID
@@ -107,26 +109,26 @@ def count(entries: Iterable[tuple[EventId, Event | None]], begin_ms: int, end_ms
     """
     counts: Counter[Key] = Counter()
     uses = _Uses()
+    what_of = lru_cache(maxsize=1000)(lambda channel: _KINDS.get(channel.partition(":")[0]))
     shown = lru_cache(maxsize=1000)(lambda text: printable(text, 64))
     unreadable = 0
     for id_, event in entries:
-        kind = event.kind if event else ""
         at = event.at if event else id_.milliseconds
         is_within = at is None or begin_ms <= at < end_ms
-        what = _KINDS.get(kind)
-        if event is None or what is None or at is None:
-            unreadable += is_within and kind != DEVICE_STATUS
+        what = what_of(event.channel) if event else None
+        if event is None or at is None or what is None:
+            unreadable += is_within
             continue
         device = shown(event.device or "")
-        if what in {REVERSED, OWED}:
-            use = uses.pop(event.card, device)
-            if use:
-                counts[use] -= 1
-        if not is_within:
+        if what in _UNDOING and (use := uses.pop(event.card, device)):
+            counts[use] -= 1
+        if not is_within or what == STATUS:
             continue
-        is_denial = what == DENIAL
-        reason = shown(event.text_of("reason")) if is_denial and "reason" in event.payload else ""
-        key = Key(at // QUARTER_MS, what, device, "" if is_denial else shown(event.pass_type), reason)
+        if what == DENIAL:
+            reason = shown(event.text_of("reason")) if "reason" in event.payload else ""
+            key = Key(at // QUARTER_MS, what, device, "", reason)
+        else:
+            key = Key(at // QUARTER_MS, what, device, shown(event.pass_type), "")
         counts[key] += 1
         if what == ENTRY:
             uses.add(event.card, device, key)

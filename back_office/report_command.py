@@ -1,6 +1,7 @@
 """The command `report`: counts what the journal has of a day, or of another span."""
 
 import argparse
+import gc
 import sys
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import partial
@@ -68,7 +69,11 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings:
     if not facts.is_stream:
         sys.exit(f"back-office: {JOURNAL} is no journal but another type of key: delete it")
     start = EventId(max(0, span.begin_ms - EARLIER_MS), 0)
-    report = count(journal.since(start, until=facts.last_id), span.begin_ms, span.end_ms)
+    gc.disable()  # it would take a third of the time, to find none of the cycles that nothing here makes
+    try:
+        report = count(journal.since(start, until=facts.last_id), span.begin_ms, span.end_ms)
+    finally:
+        gc.enable()
     form = as_csv if options.csv else as_json if options.json else as_text
     if options.plot:
         _draw(options.plot, report, span.zone)

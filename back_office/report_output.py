@@ -45,7 +45,9 @@ def _table(head: str, rows: Iterable[tuple[str, Row]], columns: Iterable[str]) -
     if not head:
         sums["total"] = sum(sums.values(), Counter())
         names.append("total")
-    width = max(map(len, [head, *names]), default=0)
+    if not names:
+        return
+    width = max(map(len, [head, *names]))
     yield ""
     yield f"{head:{width}}" + "".join(f"  {column:>8}" for column in columns)
     for name in names:

@@ -16,7 +16,21 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON (RFC 8259, 6)")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse).decode  # or it takes NaN and Infinity
+_decoder = json.JSONDecoder(parse_constant=_refuse)  # or it takes NaN and Infinity
+
+
+def _decode(text: str) -> object:
+    """Decode JSON; without white space around it, as we write it, at once.
+
+    Raises:
+        ValueError: the text is not JSON.
+        RecursionError: it is nested too deep.
+    """
+    if text[:1] == "{" and text[-1:] == "}":
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
 
 
 class EventId(NamedTuple):
