@@ -98,7 +98,7 @@ def span_of(options: argparse.Namespace, now: datetime) -> Span:
     if options.end is not None and options.begin is None:
         raise ValueError("--to needs --from")
     if options.begin is None:
-        begin, end = _times("--day", options.day or "today", today, zone)
+        begin, end = _times("--day", "today" if options.day is None else options.day, today, zone)
     else:
         begin, _ = _times("--from", options.begin, today, zone)
         _, end = _times("--to", options.end, today, zone) if options.end is not None else (begin, now.timestamp())

@@ -76,9 +76,9 @@ def as_json(report: Report, zone: tzinfo | None) -> str:
     rows = [
         dict(zip(names, (row.hour.isoformat(timespec="minutes"), *row[1:]), strict=True)) for row in report.rows(zone)
     ]
-    span = {"from": _time(report.begin_ms, zone), "to": _time(report.end_ms, zone)}
+    span = {"from": _time(report.begin_ms, zone, "T"), "to": _time(report.end_ms, zone, "T")}
     return json.dumps({**span, "unreadable": report.unreadable, "rows": rows}) + "\n"
 
 
-def _time(milliseconds: int, zone: tzinfo | None) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(zone).isoformat(" ", "minutes")
+def _time(milliseconds: int, zone: tzinfo | None, separator: str = " ") -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).astimezone(zone).isoformat(separator, "minutes")
