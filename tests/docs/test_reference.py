@@ -27,7 +27,7 @@ from tests.docs.documents import Document, document, documents
 from tests.drills.all_drills import DRILLS
 from tests.processes import REPOSITORY
 
-PRODUCT = ["audio", "common", "doctor", "entry_gate", "sales_terminal", "system_monitor"]
+PRODUCT = ["audio", "common", "back_office", "doctor", "entry_gate", "sales_terminal", "system_monitor"]
 PROGRAMS = [*PRODUCT[2:], "simulator.demo", "tests.drills", "tests.benchmark"]
 CARD = "43405556992"
 REPORTING = r"\b(_logger\.(warning|error)|notice|_warn|_report)$"
