@@ -10,7 +10,8 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from common import scripts
-from common.passes import PassType, SaleOutcome, UseOutcome
+from common.look import look
+from common.passes import HeldPass, PassType, SaleOutcome, UseOutcome
 from common.redis_link import RedisLink, Unavailable
 from common.request import Request, RequestNote, numbers
 from common.rights import Commands
@@ -56,9 +57,9 @@ class PassStore:
         """Number a request about the card with this serial number."""
         return Request(*next(self._numbers), card)
 
-    def has_pass(self, card: str) -> bool:
-        """Return whether the card with this serial number holds a pass, valid or not."""
-        return bool(self._link.call(lambda redis: redis.exists(card)))
+    def look(self, card: str) -> HeldPass | None:
+        """Return the pass on the card with this serial number, valid or not; None if it holds none."""
+        return self._link.call(lambda redis: look(redis, card))
 
     def use(self, card: str) -> UseOutcome:
         """Take one entry from the card's pass; without an answer, give it back later."""

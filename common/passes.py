@@ -1,5 +1,7 @@
-"""The passes: what is sold, and what the server-side scripts answer."""
+"""The passes: what is sold, what lies on a card, and what the server-side scripts answer."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -13,6 +15,20 @@ class PassType(StrEnum):
     def new_pass(self) -> dict[str, str | int]:
         """Return the fields of a fresh pass of this type."""
         return {"passType": self, "tripsRemaining": 10} if self is PassType.TEN_TRIP else {"passType": self}
+
+
+@dataclass(frozen=True)
+class HeldPass:
+    """A pass on a card as Redis has it, unchecked.
+
+    Args:
+        fields: its type, its trips and why it is blocked, as far as it has them; empty if the key is no hash; None if
+            this user may not read it.
+        remaining_s: the seconds until it expires; None if it does not, or if this user may not know.
+    """
+
+    fields: Mapping[str, str] | None
+    remaining_s: int | None
 
 
 class UseOutcome(StrEnum):

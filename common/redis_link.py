@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from math import inf
 from typing import Any, NamedTuple, TypeVar
 
 from redis import Redis
@@ -49,8 +50,6 @@ class RedisLink:
     again and a reply that comes byte by byte each have theirs. After each connection and failure, and while nobody
     calls, the thread runs the check.
 
-    Attributes:
-        problem: why no call would be taken, in words for an operator; None if the last call or check was.
     """
 
     def __init__(self, settings: Settings, check: Callable[[Redis], None]) -> None:
@@ -59,9 +58,17 @@ class RedisLink:
         self._settings = settings
         self._check = check
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self.problem: str | None = "not yet connected"
+        self._problem: str | None = "not yet connected"
+        self._busy_since = inf
         self._closing = threading.Event()
         threading.Thread(target=self._work, name="redis", daemon=True).start()
+
+    @property
+    def problem(self) -> str | None:
+        """Why no call would be taken, in words for an operator; None if the last call or check was."""
+        if self._problem is None and time.monotonic() - self._busy_since > PATIENCE_S:  # most often a name's look-up
+            return explain(SlowAnswerError(), self._settings)
+        return self._problem
 
     def call(self, command: Callable[[Redis], _Answer]) -> _Answer:
         """Run the command in the link's thread and return its answer.
@@ -97,15 +104,16 @@ class RedisLink:
                 job = None
             if job is None or job.future.set_running_or_notify_cancel():
                 self._carry_out(job)
-            pause_s = CHECK_INTERVAL_S if self.problem is None else retry_s
-            retry_s = FIRST_RETRY_S if self.problem is None else min(retry_s * 2, LONGEST_RETRY_S)
+            pause_s = CHECK_INTERVAL_S if self._problem is None else retry_s
+            retry_s = FIRST_RETRY_S if self._problem is None else min(retry_s * 2, LONGEST_RETRY_S)
 
     def _carry_out(self, job: _Job | None) -> None:
         try:
-            if job is None or self.problem is not None:
+            self._busy_since = time.monotonic()
+            if job is None or self._problem is not None:
                 self._check(self._redis)
-            if self.problem is not None:
-                self.problem = None
+            if self._problem is not None:
+                self._problem = None
                 _logger.info("connected to Redis at %s", self._settings.redis_address)
             if job:
                 job.require_time()
@@ -114,9 +122,11 @@ class RedisLink:
             self._leave_service(error)
             if job:
                 job.future.set_exception(error)
+        finally:
+            self._busy_since = inf
 
     def _leave_service(self, error: Exception) -> None:
         problem = explain(error, self._settings)
-        if problem != self.problem and not self._closing.is_set():
+        if problem != self._problem and not self._closing.is_set():
             _logger.error("%s", problem)
-        self.problem = problem
+        self._problem = problem

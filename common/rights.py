@@ -43,3 +43,6 @@ TO_SELL: Commands = (
     ("HSET", _CARD, "passType", ""),
     *(("PUBLISH", f"pass-issued:{pass_type}", "") for pass_type in PassType),
 )
+TOLD_FIELDS = ("passType", "tripsRemaining", "blocked")
+TO_TELL: Commands = (("TTL", _CARD), ("HMGET", _CARD, *TOLD_FIELDS))
+"""What a terminal needs to tell a rider what is left on a card; without it, it sells all the same."""

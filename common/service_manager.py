@@ -16,18 +16,17 @@ class ServiceManager:
         self._status: str | None = None
         self._next_sign_of_life = clock.now()
 
-    def report(self, problem: str | None, is_alive: bool = True) -> None:
+    def report(self, problem: str | None) -> None:
         """Report the program's state, in each round of the main loop; the first report says that it is ready.
 
         Args:
             problem: why the program is out of service, in words for an operator; None if it is not.
-            is_alive: whether to feed the watchdog.
         """
         message = []
         status = f"STATUS=out of service: {problem}" if problem else "STATUS=in service"
         if status != self._status:
             message += [status] if self._status else ["READY=1", status]
-        is_due = is_alive and self._clock.now() >= self._next_sign_of_life
+        is_due = self._clock.now() >= self._next_sign_of_life
         if is_due:
             message.append("WATCHDOG=1")
         if message and self._send("\n".join(message)):

@@ -19,7 +19,7 @@ from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_SELL, TO_USE
+from common.rights import TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in
@@ -161,10 +161,16 @@ class RedisDoctor:
                 refused.append(f"user {user} cannot run a {role}: {error}")
             except ResponseError as error:
                 return Finding("writes", "FAIL", explain(error, self._settings))
-        if granted:
-            return Finding("rights", "OK", f"user {user} has the rights of a {' and a '.join(granted)}")
-        remedy = "on Redis's machine, compare with deploy/users.acl:"
-        return Finding("rights", "FAIL", "; ".join(refused), remedy, [f"redis-cli ACL GETUSER {user}"])
+        remedy, commands = "on Redis's machine, compare with deploy/users.acl:", [f"redis-cli ACL GETUSER {user}"]
+        if not granted:
+            return Finding("rights", "FAIL", "; ".join(refused), remedy, commands)
+        text = f"user {user} has the rights of a {' and a '.join(granted)}"
+        try:
+            if "terminal" in granted:
+                scripts.check(self._redis, TO_TELL, replicas=0)
+        except NoPermissionError as error:
+            return Finding("rights", "WARN", f"{text} that does not tell what is left: {error}", remedy, commands)
+        return Finding("rights", "OK", text)
 
     @cached_property
     def _facts(self) -> Mapping[str, str]:

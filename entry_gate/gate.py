@@ -50,7 +50,7 @@ class Gate:
                 self._show_unreadable()
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
-            self._service_manager.report(problem, is_alive=self._reader.problem is None)
+            self._service_manager.report(problem)
             self._clock.sleep(POLL_INTERVAL_S)
 
     def serve(self, card: Card, away_s: float = inf) -> None:
@@ -76,7 +76,7 @@ class Gate:
             self._speaker.play("access-granted")
         else:
             self._light.show(Signal.DENIED)
-            self._speaker.play("access-denied")
+            self._speaker.play("access-denied" if card.can_hold_pass else "card-not-supported")
         self._outcomes.append((card.known_as, outcome))
         _logger.info("%s: %s", card, outcome)
 

@@ -82,6 +82,18 @@ class Dialogue:
             self._clock.sleep(BUTTON_INTERVAL_S)
         raise NoAnswer
 
+    def tell(self, *clips: str) -> Card | None:
+        """Play an answer that the rider may cut short: by a press, or by a tap, whose card is returned."""
+        self._buttons.reset()
+        self._speaker.play(*clips)
+        while self._speaker.is_playing:
+            card = self._tap()
+            if card or self._buttons.pressed():
+                self._speaker.stop()
+                return card
+            self._clock.sleep(BUTTON_INTERVAL_S)
+        return None
+
     def wait_for_reader(self) -> None:
         """Say that the terminal is out of service, and wait until the reader answers again."""
         self._speaker.play("out-of-service")
@@ -107,6 +119,5 @@ class Dialogue:
 
     def _poll(self) -> Presentation | None:
         presentation = self._reader.poll()
-        problem = self._reader.problem
-        self._service_manager.report(problem or self._store.problem, is_alive=problem is None)
+        self._service_manager.report(self._reader.problem or self._store.problem)
         return presentation

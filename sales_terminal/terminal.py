@@ -7,10 +7,11 @@ from audio.speaker import Speaker
 from common.cards import Card
 from common.clock import Clock
 from common.pass_store import PassStore
-from common.passes import PassType, SaleOutcome
+from common.passes import HeldPass, PassType, SaleOutcome
 from common.redis_link import Unavailable
 from common.request import Request
 from sales_terminal.dialogue import Dialogue, NoAnswer, ReaderOutOfService
+from sales_terminal.what_is_left import HAS_PASS, what_is_left
 
 PENDING_S = 60.0
 
@@ -34,6 +35,14 @@ class AnotherCard(Exception):  # noqa: N818  # an end of a sale, not a fault
     def __init__(self, card: Card) -> None:
         super().__init__(f"{card} came instead")
         self.card = card
+
+
+class AlreadyHasPass(Exception):  # noqa: N818  # an end of a sale, not a fault
+    """The card holds a pass, which no pending sale has put there."""
+
+    def __init__(self, held: HeldPass) -> None:
+        super().__init__(held)
+        self.held = held
 
 
 @dataclass(frozen=True)
@@ -72,6 +81,10 @@ class SalesTerminal:
         except AnotherCard as tap:
             _logger.info("%s: %s", card, tap)
             return tap.card
+        except AlreadyHasPass as found:
+            clips = what_is_left(found.held)
+            _logger.info("%s: %s", card, ", ".join(clips))
+            return self._dialogue.tell(*clips)
         except NoAnswer:
             ending = "sale-timed-out"
         except Unavailable as error:
@@ -85,9 +98,10 @@ class SalesTerminal:
         """Return the prompt that ends the sale."""
         if not card.can_hold_pass:
             return "card-not-supported"
-        if self._store.has_pass(card.serial_number):
-            sale = self._pending_sale(card)
-            return self._issue(card, sale) if sale else "card-already-has-pass"
+        if held := self._store.look(card.serial_number):
+            if sale := self._pending_sale(card):
+                return self._issue(card, sale)
+            raise AlreadyHasPass(held)
 
         choice = self._dialogue.ask("select-a-pass", ignoring=card)
         if isinstance(choice, Card):
@@ -105,7 +119,7 @@ class SalesTerminal:
         self._pending[card] = sale
         outcome = self._store.issue(sale.request, sale.pass_type)
         del self._pending[card]
-        return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else "card-already-has-pass"
+        return THANKS[sale.pass_type] if outcome is SaleOutcome.ISSUED else HAS_PASS
 
     def _pending_sale(self, card: Card) -> Sale | None:
         """Return the pending sale that may have put the pass on this card."""

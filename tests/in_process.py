@@ -114,15 +114,15 @@ class RecordingSpeaker(Speaker):
 
 
 class RecordingServiceManager(ServiceManager):
-    """A service manager that records changes and their time: the problem, and whether the program is alive."""
+    """A service manager that records each change of the problem, and its time."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
-        self.reports: list[tuple[float, str | None, bool]] = []
+        self.reports: list[tuple[float, str | None]] = []
 
-    def report(self, problem: str | None, is_alive: bool = True) -> None:
-        if not self.reports or self.reports[-1][1:] != (problem, is_alive):
-            self.reports.append((tenths(self._clock.now()), problem, is_alive))
+    def report(self, problem: str | None) -> None:
+        if not self.reports or self.reports[-1][1] != problem:
+            self.reports.append((tenths(self._clock.now()), problem))
 
 
 class LossyStore(PassStore):

@@ -118,7 +118,7 @@ class Page:
                 web.get("/", _file(_FOLDER / "index.html")),
                 *(web.get(f"/{name}", _file(_FOLDER / name)) for name in FILES),
                 web.get("/audio/prompts.json", _file(CLIPS / "prompts.json")),
-                web.get("/audio/{clip:[a-z-]+}.mp3", _clip),
+                web.get("/audio/{clip:[a-z0-9-]+}.mp3", _clip),
                 web.get("/system", self._connect),
             ]
         )

@@ -22,6 +22,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "gate-far-redis": gate.taps_with_redis_far_away,
     "riders": gate.riders,
     "sales": sales.practised_sales,
+    "holder": sales.holders_taps,
     "wire": sales.wire,
     "idle": devices.idle,
     "start": start.start,

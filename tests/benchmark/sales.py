@@ -42,6 +42,20 @@ class Site:
     def new_card(self) -> VirtualCard:
         return VirtualCard(next(self._numbers).to_bytes(4))
 
+    def new_holder(self) -> VirtualCard:
+        """Return a new card with a ten trip pass."""
+        card = self.new_card()
+        self.redis.hset(Card(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
+        return card
+
+    def tell(self) -> float:
+        """Let a holder tap at the terminal; return how long the answer took to begin."""
+        card = self.new_holder()
+        to_answer = until_sound(self.terminal, "card-already-has-pass", lambda: self.terminal.lay(card))
+        self.terminal.lift(card)
+        time.sleep(AWAY_S)
+        return to_answer
+
     def sell(self) -> tuple[float, float, float]:
         """Sell a pass; return how long the prompts took to come after the tap, the press and the second tap."""
         card, pi = self.new_card(), self.terminal
@@ -74,14 +88,21 @@ def practised_sales(program: Path, folder: Path, is_quick: bool) -> Iterator[Row
     yield from median_and_99th("practised sale, the rider's own time excluded", [sum(each) for each in waits], 300)
 
 
+def holders_taps(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Measure the answers to taps of holders, each of which cuts the answer before it short."""
+    with ExitStack() as cleanup:
+        site = Site(program, folder, cleanup)
+        waits = [site.tell() for _ in range(5 if is_quick else 50)]
+    yield from median_and_99th("a holder's tap to the first sound of the answer", waits, 100)
+
+
 def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
     """Count round trips and bytes; the pings of an idle connection do not belong to a tap."""
     number = 5 if is_quick else 50
     with ExitStack() as cleanup:
         site = Site(program, folder, cleanup)
         for _ in range(number):
-            card = site.new_card()
-            site.redis.hset(Card(card.uid).serial_number, mapping=PassType.TEN_TRIP.new_pass())
+            card = site.new_holder()
             until_sound(site.gate, "access-granted", partial(site.gate.lay, card))
             site.gate.lift(card)
         for _ in range(number):

@@ -159,10 +159,10 @@ class TestSale:
         assert entry[0] == f"pass-issued:{pass_type}"
         assert entry[1]["pass"] == pass_type.new_pass()
 
-    def test_has_pass(self, store: PassStore) -> None:
-        assert not store.has_pass(CARD)
+    def test_look(self, store: PassStore) -> None:
+        assert not store.look(CARD)
         sell(store, PassType.SINGLE_USE)
-        assert store.has_pass(CARD)
+        assert store.look(CARD)
 
 
 class TestReceipt:
@@ -467,7 +467,7 @@ class TestInvalidPass:
         assert redis.hgetall(CARD) == fields
         ((channel, event),) = journal(redis)
         assert (channel, event["reason"]) == ("pass-denied", "invalid-pass")
-        assert store.has_pass(CARD)
+        assert store.look(CARD)
 
     @pytest.mark.parametrize("command", [("SET", CARD, "x"), ("RPUSH", CARD, "x"), ("SADD", CARD, "x")])
     def test_key_of_another_type(self, store: PassStore, redis: Redis, command: tuple[str, ...]) -> None:

@@ -102,6 +102,23 @@ def test_a_check_that_fails_while_nobody_calls_is_out_of_service(
         assert problem.startswith(f"Redis at 127.0.0.1:{settings.redis_port} is a replica, which takes no writes")
 
 
+def test_a_check_that_hangs_while_nobody_calls_is_out_of_service(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the look-up of a name, which no time-out of a socket limits."""
+    monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
+    monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
+    may_return = threading.Event()
+    may_return.set()
+    with link_to(settings, lambda _: may_return.wait() and None) as link:
+        wait_for(lambda: link.problem is None)
+        may_return.clear()
+        problem = wait_for(lambda: link.problem)
+        assert problem == f"Redis at 127.0.0.1:{settings.redis_port} does not answer in time: check the network"
+        may_return.set()
+        wait_for(lambda: link.problem is None)
+
+
 def test_an_answer_that_comes_after_the_time_is_none(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a program that is stopped and continued: its future is done when it looks."""
     with link_to(settings) as link:

@@ -18,6 +18,7 @@ from tests.processes import REPOSITORY
 
 CARD, OTHER_CARD = "43405556992", "1302123111085380"
 ENDLESS = "while true do end"
+LAST_ID = f"{2**64 - 1}-{2**64 - 1}"
 EVENT = ("channel", "pass-denied", "payload", "{}")
 
 Abuse = Callable[[Redis], object]
@@ -43,6 +44,16 @@ def any_of(*abuses: Abuse) -> Abuse:
     return try_all
 
 
+def in_turn(*abuses: Abuse) -> Abuse:
+    """Succeed if all of them do."""
+
+    def do_all(redis: Redis) -> None:
+        for abuse in abuses:
+            abuse(redis)
+
+    return do_all
+
+
 def fill_the_memory(redis: Redis) -> None:
     redis.execute_command("SETEX", RECEIPT_PREFIX + "x", 1, "x" * 60_000_000)
 
@@ -58,7 +69,9 @@ def run_endlessly(redis: Redis) -> None:
 
 
 ABUSES: Mapping[str, Abuse] = {
-    "read the pass of a card whose number is known": command("HGETALL", CARD),
+    "read the pass of a card whose number is known": any_of(
+        command("HGETALL", CARD), command("HMGET", CARD, "passType", "tripsRemaining", "blocked")
+    ),
     "give a card a new pass": command("HSET", OTHER_CARD, "passType", "TWO_HOUR"),
     "add trips to a ten trip pass": any_of(
         command("HINCRBY", CARD, "tripsRemaining", "1000"), command("HSET", CARD, "tripsRemaining", "1000")
@@ -66,8 +79,12 @@ ABUSES: Mapping[str, Abuse] = {
     "make the two hours of a pass last for years": command("EXPIRE", CARD, "1000000000"),
     "spoil or delete a pass": any_of(command("EXPIRE", CARD, "0"), command("HSET", CARD, "passType", "x")),
     "put a used-up pass back on a card, or on another one": command("RENAMENX", SPENT_PREFIX + CARD, "77"),
+    "move a pass to another card": in_turn(
+        command("RENAME", CARD, SPENT_PREFIX + "9"), command("RENAMENX", SPENT_PREFIX + "9", OTHER_CARD)
+    ),
     "add false events": command("XADD", JOURNAL, "*", *EVENT),
     "empty the journal": command("XADD", JOURNAL, "MAXLEN", "0", "*", *EVENT),
+    "put every device out of service, by an entry with the last possible id": command("XADD", JOURNAL, LAST_ID, *EVENT),
     "fill the memory": fill_the_memory,
     "keep the server busy with an endless script": run_endlessly,
     "read all events: which card was where, and when": command("XRANGE", JOURNAL, "-", "+"),

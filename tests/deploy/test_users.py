@@ -10,7 +10,7 @@ import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import TO_SELL, TO_USE
+from common.rights import TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS
 from tests.deploy.users import OPERATOR, log_in, users
@@ -21,7 +21,7 @@ CARD, RECEIPT, SPENT = "43405556992", RECEIPT_PREFIX + "1", SPENT_PREFIX + "4340
 CONNECTION = [("PING",), ("WAIT", "0", "1"), ("SCRIPT", "LOAD", "return 1")]
 SCRIPT = ("EVALSHA", sha1(b"return 1").hexdigest(), "4", CARD, RECEIPT, JOURNAL, SPENT)
 MAY: dict[str, Sequence[tuple[str, ...]]] = {
-    "terminal": [*CONNECTION, SCRIPT],
+    "terminal": [*CONNECTION, SCRIPT, ("EXISTS", CARD), *TO_TELL],
     "gate": [*CONNECTION, SCRIPT],
     "monitor": [
         ("PING",),

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from redis import Redis
 
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_SELL, TO_USE
+from common.rights import ANY_REQUEST, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
 from system_monitor.redis_source import NEEDS as TO_WATCH
 
@@ -18,7 +18,7 @@ SUBCOMMANDS = {"XINFO", "SCRIPT"}
 CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
-USERS: Mapping[str, Sequence[tuple[str, ...]]] = {"terminal": TO_SELL, "gate": TO_USE, "monitor": TO_WATCH}
+USERS: Mapping[str, Sequence[tuple[str, ...]]] = {"terminal": [*TO_SELL, *TO_TELL], "gate": TO_USE, "monitor": TO_WATCH}
 
 
 def users() -> list[str]:

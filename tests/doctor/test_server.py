@@ -144,6 +144,14 @@ class TestRights:
         assert "has no memory left: raise its maxmemory" in found["writes"].text
         assert "memory" in found, "the other checks are made all the same"
 
+    def test_a_terminal_that_cannot_tell_what_is_left(self, server: Server) -> None:
+        finding = examine(user(server, "~*", "&*", "+@all", "-hmget", "-ttl"), "terminal")["rights"]
+        assert finding.status == "WARN"
+        assert finding.text == (
+            "user it has the rights of a terminal that does not tell what is left: missing are HMGET 0, TTL 0"
+        )
+        assert finding.commands == ["redis-cli ACL GETUSER it"]
+
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)
         assert wrong(found) == ["rights"]

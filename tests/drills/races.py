@@ -41,7 +41,7 @@ def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
             all_ready = threading.Barrier(GATES)
 
             def ask(gate: PassStore, card: str = card, all_ready: threading.Barrier = all_ready) -> UseOutcome:
-                until_answered(lambda: gate.has_pass(card))
+                until_answered(lambda: gate.look(card))
                 all_ready.wait()
                 return until_answered(lambda: gate.use(card))[0]
 

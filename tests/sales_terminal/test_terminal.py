@@ -14,7 +14,7 @@ from common.cards import Card
 from common.mfrc522_driver import Driver
 from common.pass_store import PassStore
 from common.passes import PassType
-from common.rights import TO_SELL
+from common.rights import TO_SELL, TO_TELL
 from common.service_manager import ServiceManager
 from common.settings import Settings
 from sales_terminal.buttons import PINS, Buttons
@@ -26,6 +26,7 @@ from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 from tests.fake_clock import FakeClock
 from tests.in_process import LossyStore, RecordingServiceManager, RecordingSpeaker, Rider, run, tenths
 from tests.journal import entries
+from tests.processes import wait_for
 from tests.rider import CARD, GREEN, RED, SECOND_CARD, SERIAL_NUMBER, SEVEN_BYTE_CARD, TEN_BYTE_CARD, YELLOW
 
 THANKS = {
@@ -47,7 +48,7 @@ CONFIRM = {
 @pytest.fixture
 def store(settings: Settings) -> Iterator[LossyStore]:
     with closing(LossyStore(settings, needs=TO_SELL)) as store:
-        store.has_pass("0")  # now it is connected
+        store.look("0")  # now it is connected
         yield store
 
 
@@ -110,7 +111,7 @@ class TestSale:
         redis.hset(SERIAL_NUMBER, mapping={"passType": "SINGLE_USE"})
         rider.tap(1.0)
         run(terminal.run, clock, until=2.0)
-        assert speaker.played == [(1.0, "card-already-has-pass")]
+        assert speaker.played == [(1.0, "card-already-has-pass", "single-trip-left")]
         assert channels(redis) == []
 
     def test_an_invalid_pass_is_left_as_it_is(
@@ -118,7 +119,7 @@ class TestSale:
     ) -> None:
         redis.set(SERIAL_NUMBER, "x")
         terminal.serve(READ_CARD)
-        assert speaker.clips == ["card-already-has-pass"]
+        assert speaker.clips == ["card-already-has-pass", "pass-invalid"]
         assert redis.get(SERIAL_NUMBER) == "x"
 
     def test_a_card_that_got_a_pass_elsewhere_meanwhile(
@@ -161,6 +162,95 @@ class TestSale:
         buy(rider)
         run(terminal.run, clock, until=4.0)
         assert caplog.messages[-1] == f"card {SERIAL_NUMBER}: thank-you-single-trip-pass"
+
+
+class TestHolder:
+    """A card that has a pass."""
+
+    @pytest.fixture(autouse=True)
+    def _seven_trips_left(self, redis: Redis) -> None:
+        redis.hset(SERIAL_NUMBER, mapping={"passType": "TEN_TRIP", "tripsRemaining": "7"})
+
+    TOLD = ("card-already-has-pass", "trips-left-7")
+
+    def test_is_told_what_is_left(
+        self,
+        terminal: SalesTerminal,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        redis: Redis,
+        clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        rider.tap(1.0)
+        clock.at(1.9, lambda: redis.hset(SERIAL_NUMBER, mapping={"blocked": "lost"}))
+        rider.tap(2.0)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.played == [(1.0, *self.TOLD), (2.0, "card-already-has-pass", "pass-blocked")]
+        assert caplog.messages[-2] == f"{READ_CARD}: card-already-has-pass, trips-left-7"
+
+    def test_a_tap_cuts_it_short(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 2.0
+        rider.tap(1.0)
+        rider.tap(2.0, SECOND_CARD)
+        rider.tap(3.0)
+        rider.tap(4.0)
+        run(terminal.run, clock, until=5.0)
+        assert speaker.played == [(1.0, *self.TOLD), (2.0, "select-a-pass"), (3.0, *self.TOLD), (4.0, *self.TOLD)]
+        assert speaker.stopped == [1.0, 2.0, 3.0, 4.0]
+
+    def test_a_press_cuts_it_short_and_the_next_one_is_told_to_tap_first(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 2.0
+        rider.press(0.9, GREEN, hold_s=0.3)
+        rider.tap(1.0)
+        rider.press(2.0, RED)
+        rider.press(3.0, RED)
+        run(terminal.run, clock, until=4.0)
+        assert speaker.played[-2:] == [(1.0, *self.TOLD), (3.0, "tap-card-first")]
+        assert speaker.stopped[-1] == 2.0
+
+    def test_a_card_that_rests_is_told_once(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 1.0
+        rider.tap(1.0, hold_s=9.0)
+        run(terminal.run, clock, until=10.0)
+        assert speaker.played == [(1.0, *self.TOLD)]
+
+    def test_a_reader_that_breaks_then_ends_it(
+        self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, board: Board, clock: FakeClock
+    ) -> None:
+        speaker.clip_s = 2.0
+        rider.tap(1.0)
+        clock.at(2.0, board.reader.unplug)
+        run(terminal.run, clock, until=3.0)
+        assert speaker.played == [(1.0, *self.TOLD), (2.0, "out-of-service")]
+
+    def test_a_terminal_that_may_not_read_passes_sells_and_tells_only_that_there_is_one(
+        self, settings: Settings, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
+    ) -> None:
+        without = [f"-{name.lower()}" for name, *_ in TO_TELL]
+        redis.execute_command("ACL", "SETUSER", "device", "reset", "on", ">secret", "~*", "&*", "+@all", *without)
+        user = replace(settings, redis_username="device", redis_password="secret")
+        with closing(PassStore(user, TO_SELL)) as store:
+            wait_for(lambda: store.problem is None)
+            rider.tap(0.5)
+            buy(rider, card=SECOND_CARD)
+            rider.tap(4.0, SECOND_CARD)
+            run(make_terminal(store, speaker, ServiceManager(clock), clock).run, clock, until=5.0)
+        redis.execute_command("ACL", "DELUSER", "device")
+        assert speaker.played == [
+            (0.5, "card-already-has-pass"),
+            (1.0, "select-a-pass"),
+            (2.0, *CONFIRM_SINGLE),
+            (3.0, THANKS[PassType.SINGLE_USE]),
+            (4.0, "card-already-has-pass"),
+        ]
 
 
 class TestUnreadable:
@@ -219,7 +309,10 @@ class TestFreshPresentation:
         rider.tap(3.0, hold_s=3.0)
         rider.tap(7.0)
         run(terminal.run, clock, until=8.0)
-        assert speaker.played[2:] == [(3.0, THANKS[PassType.SINGLE_USE]), (7.0, "card-already-has-pass")]
+        assert speaker.played[2:] == [
+            (3.0, THANKS[PassType.SINGLE_USE]),
+            (7.0, "card-already-has-pass", "single-trip-left"),
+        ]
 
 
 class TestButtons:
@@ -250,7 +343,7 @@ class TestButtons:
         clock: FakeClock,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(store, "has_pass", lambda _: clock.sleep(0.5))
+        monkeypatch.setattr(store, "look", lambda _: clock.sleep(0.5))
         rider.tap(1.0)
         rider.press(1.2, RED, hold_s=1.0)
         run(terminal.run, clock, until=3.0)
@@ -410,7 +503,7 @@ class TestAnotherCardBeforeThePress:
         rider.tap(2.0)
         rider.press(3.0, RED)
         run(terminal.run, clock, until=4.0)
-        assert speaker.played[1:] == [(2.0, "card-already-has-pass"), (3.0, "tap-card-first")]
+        assert speaker.played[1:] == [(2.0, "card-already-has-pass", "single-trip-left"), (3.0, "tap-card-first")]
 
     def test_a_card_that_cannot_be_read_does_not_end_the_sale(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
@@ -523,12 +616,13 @@ class TestUnanswered:
         assert speaker.played[2:] == [
             (3.0, "out-of-service"),
             (5.0, THANKS[PassType.TWO_HOUR]),
-            (6.0, "card-already-has-pass"),
+            (6.0, "card-already-has-pass", "two-hours-not-begun"),
         ]
         assert channels(redis) == ["pass-issued:TWO_HOUR"]
 
     @pytest.mark.parametrize(
-        ("later_s", "clip"), [(59.0, THANKS[PassType.SINGLE_USE]), (60.0, "card-already-has-pass")]
+        ("later_s", "clips"),
+        [(59.0, [THANKS[PassType.SINGLE_USE]]), (60.0, ["card-already-has-pass", "single-trip-left"])],
     )
     def test_a_sale_is_pending_for_a_minute(
         self,
@@ -538,7 +632,7 @@ class TestUnanswered:
         speaker: RecordingSpeaker,
         clock: FakeClock,
         later_s: float,
-        clip: str,
+        clips: list[str],
     ) -> None:
         store.loses_answers = True
         rider.press(0.5, RED)
@@ -547,7 +641,7 @@ class TestUnanswered:
         store.loses_answers = False
         clock.sleep(later_s)
         terminal.serve(READ_CARD)
-        assert speaker.played[2:] == [(1.0, "out-of-service"), (tenths(1.0 + later_s), clip)]
+        assert speaker.played[2:] == [(1.0, "out-of-service"), (tenths(1.0 + later_s), *clips)]
 
 
 class TestReaderOutOfService:
@@ -595,9 +689,9 @@ class TestReaderOutOfService:
         clock.at(3.0, board.reader.plug_in)
         run(make_terminal(store, speaker, manager, clock).run, clock, until=4.0)
         assert manager.reports == [
-            (0.0, None, True),
-            (1.0, "the card reader does not answer: check its wiring", False),
-            (3.0, None, True),
+            (0.0, None),
+            (1.0, "the card reader does not answer: check its wiring"),
+            (3.0, None),
         ]
 
     def test_it_ends_the_wait_for_the_second_tap(

@@ -1,5 +1,6 @@
 """The terminal as a process, on a virtual Pi, against a real server."""
 
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from audio.player import clip_path
 from common.passes import PassType
 from common.settings import PREFIX
 from sales_terminal.buttons import PINS
@@ -58,6 +60,28 @@ def test_it_sells_to_a_practised_rider_and_stops_silently(
     assert terminal.stop(with_signal) == 0
     pi.wait_for(lambda pi: not pi.running and not pi.sounding, 10)
     assert tracebacks(terminal) == []
+
+
+def test_one_player_tells_a_holder_what_is_left(
+    environment: dict[str, str], pi: VirtualPi, redis: Redis, tmp_path: Path
+) -> None:
+    player, players = tmp_path / "mpg123", tmp_path / "players"
+    virtual = shutil.which("mpg123", path=environment["PATH"])
+    player.write_text(f'#!/bin/sh\necho "$@" >> {players}\nexec {virtual} "$@"\n')
+    player.chmod(0o755)
+    environment["PATH"] = f"{tmp_path}:{environment['PATH']}"
+    redis.hset(SERIAL_NUMBER, mapping={"passType": "TEN_TRIP", "tripsRemaining": "7"})
+    with Program("sales_terminal", environment=environment) as terminal:
+        terminal.wait_for_error("connected to Redis")
+        rest(pi)
+        tap(pi, "trips-left-7")
+        pi.wait_for(lambda pi: not pi.sounding, 10)
+        assert heard(pi) == ["card-already-has-pass", "trips-left-7"]
+        assert tracebacks(terminal) == []
+    (line,) = players.read_text().splitlines()
+    assert line.endswith(f"{clip_path('card-already-has-pass')} {clip_path('trips-left-7')}")
+    (ended,), (began,) = seen(pi, Kind.SOUND_ENDED, "card-already-has-pass"), seen(pi, Kind.SOUND_BEGAN, "trips-left-7")
+    assert began.at <= ended.at, "no gap"
 
 
 def test_killed_during_a_sale_it_can_be_restarted(

@@ -28,7 +28,9 @@ def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, byte
     return asyncio.run(ask())
 
 
-@pytest.mark.parametrize("name", ["", *FILES, "audio/prompts.json", "audio/access-granted.mp3"])
+@pytest.mark.parametrize(
+    "name", ["", *FILES, "audio/prompts.json", "audio/access-granted.mp3", "audio/trips-left-10.mp3"]
+)
 def test_a_file_of_the_page_may_load_from_this_server_only(page: Page, name: str) -> None:
     status, policy, body = get(page.address + name)
     assert (status, policy) == (200, "default-src 'self'")

@@ -121,7 +121,7 @@ class TestBackOff:
         watch.clock.at(4, watch.source.come_back)
         watch.run(until=7)
         reason = f"no connection to Redis at {settings.redis_address} (away): check the address and the network"
-        assert watch.service_manager.reports == [(0.0, None, True), (2.0, reason, True), (5.1, None, True)]
+        assert watch.service_manager.reports == [(0.0, None), (2.0, reason), (5.1, None)]
 
     def test_after_a_reconnection_intervals_are_short_again(self, watch: ScriptedWatch) -> None:
         watch.source.is_away = True
