@@ -176,6 +176,7 @@ def test_it_waits_for_a_server_and_outlives_it(server_program: Path, tmp_path: P
                 server.start()
             wait_for(lambda: len([line for line in program.output if '"id"' in line]) == 10)
             assert [line for line in program.output if '"id"' in line] == published(redis)
+            program.wait_for_more_errors("connected again", than=1)
     assert [each for each in program.errors if "connected" in each] == [
         "system-monitor: connected",
         *["system-monitor: connected again"] * 2,
