@@ -1,20 +1,25 @@
-"""Run the back office: `python -m back_office report`."""
+"""Run the back office: `python -m back_office show 43405556992`."""
 
 import io
 import os
 import sys
 from collections.abc import Sequence
 
-from back_office import report_command
+from back_office import commands, report_command, show
+from back_office.desk import RefusedError
 from common.daemon import argument_parser, exit_without_package, settings_or_exit
 
-COMMANDS = (report_command,)
+COMMANDS = (
+    show,
+    commands,
+    report_command,
+)
 """The modules that add commands; what a command sets as `run` takes the options and the settings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command says; a refusal is one line, and the exit status 1."""
-    parser = argument_parser("back-office", "The operator's desk: count a day.")
+    parser = argument_parser("back-office", "The operator's desk: look up a card, change its pass, count a day.")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(subparsers)
@@ -30,13 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         exit_without_package("back-office", error)
     try:
         options.run(options, settings)
+    except RefusedError as error:
+        sys.exit(f"back-office: {error}")
     except RedisError as error:
         sys.exit(f"back-office: {explain(error, settings)}")
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-        sys.exit(f"back-office: the output takes no more: {error}")
+        sys.exit(1 if isinstance(error, BrokenPipeError) else f"back-office: the output takes no more: {error}")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ import argparse
 import gc
 import sys
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from back_office import options
+from back_office.desk import RefusedError
 from back_office.report import Report, count
 from back_office.report_output import as_csv, as_json, as_text
 from common.events import EventId
@@ -17,8 +18,6 @@ from common.settings import Settings
 
 SOCKET_TIMEOUT_S = 4.0
 EARLIER_MS = 60_000  # an entry may have got its id that much before its time
-
-_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class Span(NamedTuple):
@@ -29,16 +28,11 @@ class Span(NamedTuple):
     zone: tzinfo | None
 
 
-def add(commands: _Commands) -> None:
+def add(commands: options.Commands) -> None:
     """Add the command."""
     text = "count entries, sales and denials"
-    parser = commands.add_parser(
-        "report",
-        help=text,
-        description=f"C{text[1:]} by hour, device, type of pass and reason; of today, unless you say when.",
-        epilog="example: python -m back_office report --day yesterday --plot yesterday.svg",
-    )
-    parser.add_argument("--day", metavar="D", help="a day: 2026-01-31, today or yesterday")
+    parser = options.add_command(commands, "report", text, "--day yesterday --plot yesterday.svg", _run)
+    parser.add_argument("--day", metavar="D", help="a day: 2026-01-31, today (the default) or yesterday")
     parser.add_argument("--from", dest="begin", metavar="WHEN", help="a day, or a time: '2026-01-31 14:00'")
     parser.add_argument("--to", dest="end", metavar="WHEN", help="the last day, or the time before which it ends (now)")
     parser.add_argument("--utc", action="store_true", help="days and times are those of UTC, not of this machine")
@@ -46,37 +40,34 @@ def add(commands: _Commands) -> None:
     form.add_argument("--csv", action="store_true", help="one row for each hour, event, device, pass and reason")
     form.add_argument("--json", action="store_true", help="the same as one JSON object")
     parser.add_argument("--plot", metavar="FILE.svg", type=Path, help="draw it, too")
-    parser.set_defaults(run=partial(_run, parser))
 
 
-def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings: Settings) -> None:
+def _run(given: argparse.Namespace, settings: Settings) -> None:
     """Print the report.
 
     Raises:
+        RefusedError: there is none.
         RedisError: Redis cannot be reached, or refuses.
     """
-    try:
-        span = span_of(options, datetime.now(UTC))
-    except ValueError as error:
-        parser.error(str(error))
-    if options.plot and not find_spec("matplotlib"):
-        sys.exit(f"back-office: --plot needs Matplotlib: run {sys.executable} -m pip install matplotlib")
+    span = span_of(given, datetime.now(UTC))
+    if given.plot and not find_spec("matplotlib"):
+        raise RefusedError(f"--plot needs Matplotlib: run {sys.executable} -m pip install matplotlib")
     from common.journal import Journal
     from common.redis_client import redis_client
 
     journal = Journal(redis_client(settings, retries=1, socket_timeout_s=SOCKET_TIMEOUT_S), lambda: None)
     facts = journal.facts()
     if not facts.is_stream:
-        sys.exit(f"back-office: {JOURNAL} is no journal but another type of key: delete it")
+        raise RefusedError(f"{JOURNAL} is no journal but another type of key: delete it")
     start = EventId(max(0, span.begin_ms - EARLIER_MS), 0)
     gc.disable()  # it would take a third of the time, to find none of the cycles that nothing here makes
     try:
         report = count(journal.since(start, until=facts.last_id), span.begin_ms, span.end_ms)
     finally:
         gc.enable()
-    form = as_csv if options.csv else as_json if options.json else as_text
-    if options.plot:
-        _draw(options.plot, report, span.zone)
+    form = as_csv if given.csv else as_json if given.json else as_text
+    if given.plot:
+        _draw(given.plot, report, span.zone)
     print(form(report, span.zone), end="", flush=True)
     begin = facts.begin_after(span.begin_ms, span.zone)
     if begin:
@@ -85,25 +76,25 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace, settings:
         print(f"back-office: messages that cannot be read, and are not counted: {report.unreadable}", file=sys.stderr)
 
 
-def span_of(options: argparse.Namespace, now: datetime) -> Span:
-    """Return what `day`, or `begin` and `end`, and `utc` of the options ask for.
+def span_of(given: argparse.Namespace, now: datetime) -> Span:
+    """Return what `day`, or `begin` and `end`, and `utc` ask for.
 
     Raises:
-        ValueError: they make no sense; the message says why.
+        RefusedError: they make no sense.
     """
-    zone = UTC if options.utc else None
+    zone = UTC if given.utc else None
     today = now.astimezone(zone).date()
-    if options.day is not None and (options.begin, options.end) != (None, None):
-        raise ValueError("--day goes without --from and --to")
-    if options.end is not None and options.begin is None:
-        raise ValueError("--to needs --from")
-    if options.begin is None:
-        begin, end = _times("--day", "today" if options.day is None else options.day, today, zone)
+    if given.day is not None and (given.begin, given.end) != (None, None):
+        raise RefusedError("--day goes without --from and --to")
+    if given.end is not None and given.begin is None:
+        raise RefusedError("--to needs --from")
+    if given.begin is None:
+        begin, end = _times("--day", "today" if given.day is None else given.day, today, zone)
     else:
-        begin, _ = _times("--from", options.begin, today, zone)
-        _, end = _times("--to", options.end, today, zone) if options.end is not None else (begin, now.timestamp())
+        begin, _ = _times("--from", given.begin, today, zone)
+        _, end = _times("--to", given.end, today, zone) if given.end is not None else (begin, now.timestamp())
     if begin >= end:
-        raise ValueError("the report would end before it begins")
+        raise RefusedError("the report would end before it begins")
     return Span(int(begin * 1000), int(end * 1000), zone)
 
 
@@ -122,7 +113,7 @@ def _times(option: str, text: str, today: date, zone: tzinfo | None) -> tuple[fl
         begin, end = (datetime.combine(each, time(), zone).timestamp() for each in (day, day + timedelta(days=1)))
     except (ValueError, OverflowError) as error:
         or_time = "" if option == "--day" else ", or a time such as '2026-01-31 14:00'"
-        raise ValueError(f"{option}: expected a day such as 2026-01-31, today or yesterday{or_time}") from error
+        raise RefusedError(f"{option}: expected a day such as 2026-01-31, today or yesterday{or_time}") from error
     else:
         return max(0.0, begin), end
 
@@ -134,4 +125,4 @@ def _draw(path: Path, report: Report, zone: tzinfo | None) -> None:
     try:
         path.write_bytes(drawing)
     except OSError as error:
-        sys.exit(f"back-office: --plot: {path}: {error.strerror}")
+        raise RefusedError(f"--plot: {path}: {error.strerror}") from error

@@ -33,11 +33,18 @@ class Script:
 USE = Script("use")
 ISSUE = Script("issue")
 REVERSE = Script("reverse")
+CHANGE = Script("change")
 CHECK = Script("check", is_transaction=False)
 
 
 def run(
-    redis: Redis, script: Script, request: Request, arguments: Sequence[str | int], replicas: int = 0, limit_ms: int = 1
+    redis: Redis,
+    script: Script,
+    request: Request,
+    arguments: Sequence[str | int],
+    replicas: int = 0,
+    limit_ms: int = 1,
+    more_keys: Sequence[str] = (),
 ) -> object:
     """Run a script in one round trip, or in two if the server does not know it yet.
 
@@ -48,16 +55,18 @@ def run(
         arguments: the script's ARGV.
         replicas: how many replicas must hold what this connection has written.
         limit_ms: how long to wait for them, in milliseconds.
+        more_keys: the script's KEYS after those of the request.
 
     Raises:
         RedisError: the script was refused, or too few replicas hold what it wrote.
     """
+    keys = *request.keys, *more_keys
 
     def send(*unknown: Script) -> object:
         with redis.pipeline(transaction=False) as pipeline:
             for each in unknown:
                 pipeline.script_load(each.text)
-            pipeline.evalsha(script.sha, len(request.keys), *request.keys, *arguments)
+            pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
             if replicas:
                 pipeline.wait(replicas, limit_ms)
             answers = pipeline.execute(raise_on_error=False)
@@ -71,7 +80,7 @@ def run(
     try:
         return send()
     except NoScriptError:
-        return send(USE, ISSUE, REVERSE, CHECK)
+        return send(USE, ISSUE, REVERSE, CHANGE, CHECK)
 
 
 def check(redis: Redis, needs: Commands, replicas: int) -> int:

@@ -22,7 +22,8 @@ from doctor.sound import sound_findings
 def main() -> None:
     """Print each finding as soon as it is made, and at the end how many there are."""
     parser = argument_parser("doctor", "Resets the reader, plays a clip, and says what is wrong and how to fix it.")
-    parser.add_argument("device", nargs="?", choices=["gate", "terminal", "monitor"], help="default: what they share")
+    devices = ["gate", "terminal", "monitor", "desk"]
+    parser.add_argument("device", nargs="?", choices=devices, help="default: what they share")
     parser.add_argument("--lights", action="store_true", help="light the gate's lamps, one after another")
     parser.add_argument("--json", action="store_true", help="print JSON: name, status, text, remedy, commands")
     parser.add_argument("--settings", metavar="FILE", default=os.devnull, help="a file of settings, NAME=VALUE a line")
@@ -60,7 +61,7 @@ def examine(
         from doctor.server import RedisDoctor
 
         yield from RedisDoctor(settings, device, clock).findings()
-        if device != "monitor":
+        if device not in {"monitor", "desk"}:
             findings = hardware_findings(device, with_lights, clock, settings.lamps_active_low)
             yield (first := next(findings))
             if first.status != "SKIP":

@@ -14,6 +14,7 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
+from back_office.rights import TO_CHANGE
 from common import scripts
 from common.clock import Clock
 from common.redis_client import redis_client
@@ -28,6 +29,7 @@ from system_monitor.redis_source import subscribed
 _SOCKET_TIMEOUT_S = 2.0
 _LIMIT_S = 2.5
 _CLOCK_LIMIT_S = 60.0
+_IN_SCRIPTS = {"gate": TO_USE, "terminal": TO_SELL, "desk": TO_CHANGE}
 
 
 class RedisDoctor:
@@ -149,13 +151,13 @@ class RedisDoctor:
         """
         user = self._settings.redis_username or "default"
         granted, refused = [], []
-        for role in [self._device] if self._device else ["gate", "terminal", "monitor"]:
+        for role in [self._device] if self._device else [*_IN_SCRIPTS, "monitor"]:
             try:
                 if role == "monitor":
                     with subscribed(self._redis):
                         pass
                 else:
-                    scripts.check(self._redis, TO_USE if role == "gate" else TO_SELL, replicas=0)
+                    scripts.check(self._redis, _IN_SCRIPTS[role], replicas=0)
                 granted.append(role)
             except NoPermissionError as error:
                 refused.append(f"user {user} cannot run a {role}: {error}")
@@ -166,7 +168,7 @@ class RedisDoctor:
             return Finding("rights", "FAIL", "; ".join(refused), remedy, commands)
         text = f"user {user} has the rights of a {' and a '.join(granted)}"
         try:
-            if "terminal" in granted:
+            if "terminal" in granted and "desk" not in granted:  # which sells, too, and tells nobody
                 scripts.check(self._redis, TO_TELL, replicas=0)
         except NoPermissionError as error:
             return Finding("rights", "WARN", f"{text} that does not tell what is left: {error}", remedy, commands)

@@ -3,21 +3,23 @@
 import inspect
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from simulator.demo_cards import CARDS, describe, serial_number
 from simulator.history import ExpectationError, History
-from simulator.system import BUTTONS, MONITOR, System
+from simulator.server import ServerError
+from simulator.system import MONITOR, NotPossibleError, System
+from simulator.words import UsageError, Words, nearest, one_of, quoted, seconds
 
 EXPECTATION_S = 10.0
 SILENCE_S = 1.0
 
+REFUSALS = (UsageError, NotPossibleError, ExpectationError, ServerError, TimeoutError)
+"""What a command can fail with; the message is for whoever gave it."""
+
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
-
-
-class UsageError(ValueError):
-    """A line that is not a command; the message says what to type."""
+_ALIASES = {"exit": "quit", "?": "help"}
 
 
 class Command(NamedTuple):
@@ -41,6 +43,7 @@ class CommandLine:
         self._system = system
         self._history = history
         self._print = print_line
+        self._words = Words(system)
         self.commands = {
             "tap": Command("tap DEVICE CARD", "hold a card to a reader for half a second", self._tap),
             "lay": Command("lay DEVICE CARD...", "lay cards on a reader and leave them there", self._lay),
@@ -52,8 +55,8 @@ class CommandLine:
             "later": Command("later 2h", "advance the time for Redis (s, m or h)", self._later),
             "unplug": Command("unplug DEVICE", "disconnect its card reader", self._unplug),
             "plug": Command("plug DEVICE", "connect it again", self._plug),
-            "cut": Command("cut DEVICE", "cut its network, or the monitor's", self._cut),
-            "restore": Command("restore DEVICE", "restore its network", self._restore),
+            "cut": Command("cut CABLE", "pull the network cable of a device or of the monitor", self._cut),
+            "restore": Command("restore CABLE", "plug it in again", self._restore),
             "stop": Command("stop redis", "stop the Redis server", self._stop),
             "start": Command("start redis", "start it again", self._start),
             "add": Command("add gate", "set up a second gate: gate2", self._add),
@@ -82,82 +85,84 @@ class CommandLine:
         if not words:
             return
         word, *arguments = words
-        command = self.commands.get(word)
+        command = self._command(word)
         if not command:
-            raise UsageError(f"unknown command {word!r}: try help")
+            question = nearest([*self.commands, *_ALIASES], word)
+            raise UsageError(f"no command {quoted(word)}: {question or 'help lists them'}")
         try:
             inspect.signature(command.run).bind(*arguments)
         except TypeError as error:
             raise UsageError(f"usage: {command.usage}") from error
         command.run(*arguments)
 
-    def completions(self) -> Iterator[str]:
-        """Yield every word that a line can have."""
-        yield from self.commands
-        yield from (*self._system.devices, *CARDS, *BUTTONS, MONITOR, "redis", "nothing")
+    def completions(self, line: str) -> list[str]:
+        """Return what the last word of a line that is being typed can become; a new word is due after a blank."""
+        *words, begun = re.split(r"\s+", line.lstrip())
+        fitting: Iterable[str] = self.commands
+        if words:
+            command = self._command(words[0])
+            places = command.usage.split() if command else []
+            if command and places[-1].endswith("..."):
+                places += places[-1:] * len(words)
+            fitting = self._words.that_fit(places[0], places[len(words)]) if len(words) < len(places) else []
+        return [word for word in fitting if word.startswith(begun.lower()) and word not in words[1:]]
+
+    def _command(self, word: str) -> Command | None:
+        return self.commands.get(_ALIASES.get(word.lower(), word.lower()))
 
     # ------------------------------------------------------------------ the rider
 
     def _tap(self, device: str, card: str) -> None:
-        self._forget(device)
-        self._system.tap(self._device(device), _card(card))
+        self._system.tap(self._at(device), self._words.card(card))
 
-    def _lay(self, device: str, *cards: str) -> None:
-        self._forget(device)
-        self._system.lay(self._device(device), *map(_card, cards))
+    def _lay(self, device: str, card: str, *more: str) -> None:
+        self._system.lay(self._at(device), *map(self._words.card, (card, *more)))
 
     def _lift(self, card: str) -> None:
-        self._system.lift(_card(card))
+        self._system.lift(self._words.card(card))
 
     def _press(self, button: str) -> None:
         self._forget("terminal")
-        self._system.press(_button(button))
+        self._system.press(self._words.button(button))
 
     def _hold(self, button: str) -> None:
         self._forget("terminal")
-        self._system.hold(_button(button))
+        self._system.hold(self._words.button(button))
 
     def _release(self, button: str) -> None:
-        self._system.release(_button(button))
+        self._system.release(self._words.button(button))
 
     # ------------------------------------------------------------------ faults, and time
 
     def _later(self, duration: str) -> None:
-        match = re.fullmatch(r"(\d{1,6})([smh])", duration, re.ASCII)
+        match = re.fullmatch(r"(\d{1,6})([smh])", duration.lower(), re.ASCII)
         if not match:
             raise UsageError("usage: later 90s, later 30m or later 2h")
         self._system.advance_time(int(match[1]) * _UNITS_S[match[2]])
 
     def _unplug(self, device: str) -> None:
-        self._forget(device)
-        self._system.unplug(self._device(device))
+        self._system.unplug(self._at(device))
 
     def _plug(self, device: str) -> None:
-        self._forget(device)
-        self._system.plug_in(self._device(device))
+        self._system.plug_in(self._at(device))
 
-    def _cut(self, name: str) -> None:
-        self._forget(self._source(name))
-        self._system.cut_network(name)
+    def _cut(self, cable: str) -> None:
+        self._system.cut_network(self._at_cable(cable))
 
-    def _restore(self, name: str) -> None:
-        self._forget(self._source(name))
-        self._system.restore_network(name)
-
-    def _add(self, what: str) -> None:
-        if what != "gate":
-            raise UsageError(f"usage: {self.commands['add'].usage}")
-        self._system.add_gate()
+    def _restore(self, cable: str) -> None:
+        self._system.restore_network(self._at_cable(cable))
 
     def _stop(self, what: str) -> None:
-        _redis(what)
-        self._forget(*self._system.devices)
+        self._at_server(what)
         self._system.stop_server()
 
     def _start(self, what: str) -> None:
-        _redis(what)
-        self._forget(*self._system.devices)
+        self._at_server(what)
         self._system.start_server()
+
+    def _add(self, what: str) -> None:
+        one_of(["gate"], "device to add", what)
+        self._system.add_gate()
 
     # ------------------------------------------------------------------ questions and expectations
 
@@ -165,74 +170,56 @@ class CommandLine:
         for card in CARDS:
             self._print(f"  {card:<6} {describe(self._system.server, card)}")
 
-    def _wait(self, seconds: str) -> None:
-        time.sleep(_seconds(seconds))
+    def _wait(self, duration: str) -> None:
+        time.sleep(seconds(duration))
 
     def _expect(self, *words: str, limit_s: float | None = None) -> None:
         match words:
             case ["card", card, *text] if text:
-                held = describe(self._system.server, _card(card))
+                held = describe(self._system.server, self._words.card(card))
                 if " ".join(text) not in held:
                     raise ExpectationError(f"it is {held}")
             case [source, "nothing"]:
-                self._history.expect_nothing(self._source(source), limit_s or SILENCE_S)
+                self._history.expect_nothing(self._words.source(source), limit_s or SILENCE_S)
             case [source, *text] if text:
-                self._history.expect(self._source(source), _with_numbers(" ".join(text)), limit_s or EXPECTATION_S)
+                wanted = _with_numbers(" ".join(text))
+                self._history.expect(self._words.source(source), wanted, limit_s or EXPECTATION_S)
             case _:
                 raise UsageError(f"usage: {self.commands['expect'].usage}")
 
-    def _within(self, seconds: str, expect: str, *words: str) -> None:
-        if expect != "expect":
+    def _within(self, limit: str, expect: str, *words: str) -> None:
+        if expect.lower() != "expect":
             raise UsageError(f"usage: {self.commands['within'].usage}")
-        self._expect(*words, limit_s=_seconds(seconds))
+        self._expect(*words, limit_s=seconds(limit))
 
     def _help(self) -> None:
         for command in self.commands.values():
             self._print(f"  {command.usage:<26} {command.meaning}")
-        self._print(f"  DEVICE is {_either(self._system.devices)}; CARD {_either(CARDS)}; BUTTON {_either(BUTTONS)}")
+        self._print(f"  {self._words.summary()}")
         self._print("  6 has a 7-byte UID; copy is a forged copy of card 1.")
         self._print("  For a gate, the same card within 2 s is the same tap.")
 
     def _quit(self) -> None:
         raise EOFError
 
+    # ------------------------------------------------------------------ where something is about to happen
+
+    def _at(self, device: str) -> str:
+        name = self._words.device(device)
+        self._forget(name)
+        return name
+
+    def _at_cable(self, cable: str) -> str:
+        name = self._words.source(cable)
+        self._forget(name)
+        return name
+
+    def _at_server(self, server: str) -> None:
+        one_of(["redis"], "server", server)
+        self._forget(*self._system.devices)
+
     def _forget(self, *devices: str) -> None:
         self._history.clear(MONITOR, *devices)
-
-    def _device(self, name: str) -> str:
-        return _one_of(self._system.devices, "device", name)
-
-    def _source(self, name: str) -> str:
-        return _one_of([*self._system.devices, MONITOR], "source", name)
-
-
-def _card(name: str) -> str:
-    return _one_of(CARDS, "card", name)
-
-
-def _button(name: str) -> str:
-    return _one_of(BUTTONS, "button", name)
-
-
-def _redis(name: str) -> str:
-    return _one_of(["redis"], "server", name)
-
-
-def _seconds(text: str) -> float:
-    if not re.fullmatch(r"\d{1,4}(\.\d{1,3})?", text, re.ASCII):
-        raise UsageError(f"{text!r} is not a number of seconds")
-    return float(text)
-
-
-def _one_of(known: Iterable[str], kind: str, name: str) -> str:
-    if name not in known:
-        raise UsageError(f"unknown {kind} {name!r}: expected {_either(known)}")
-    return name
-
-
-def _either(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _with_numbers(text: str) -> str:

@@ -7,66 +7,23 @@ import signal
 import sys
 import tempfile
 import time
-import webbrowser
 from collections.abc import Iterable
-from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 
-from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import WordCompleter
-from prompt_toolkit.patch_stdout import patch_stdout
-
 from common.text import takes_colours
-from simulator.commands import CommandLine, UsageError
-from simulator.device import Output, OutputKind
-from simulator.history import ExpectationError, History, without_colors
+from simulator.commands import REFUSALS, CommandLine
+from simulator.device import Output
+from simulator.history import History
 from simulator.page.server import Page, PageError
+from simulator.printing import Printer
+from simulator.prompt import run_prompt
 from simulator.server import ServerError
-from simulator.system import NotPossibleError, System
+from simulator.system import System
+from simulator.way_in import PORT, directions, open_browser, serve
 
-PORT = 8765
-PORTS_TO_TRY = 10
 SIGNAL_CHECK_S = 0.2
-WELCOME = """\
-A sales terminal, an entry gate and the system monitor are running. To buy ten trips for card 1 and make one:
-  tap terminal 1      press ten      tap terminal 1      tap gate 1
-help lists all commands; Ctrl-C ends the demo."""
 
-_LAMPS = {"red on": "🔴 red on", "yellow on": "🟡 yellow on", "green on": "🟢 green on"}
-_BOLD, _DIM = 1, 2
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-class Printer:
-    """Prints what happens, a line each."""
-
-    def __init__(self, colored: bool) -> None:
-        self._colored = colored
-
-    def show(self, output: Output) -> None:
-        """Print what a device or the monitor has done."""
-        time_of_day = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        self.print(f"{self._paint(time_of_day, _DIM)}  {output.source:<9} {self._describe(output)}")
-
-    def print(self, line: str) -> None:
-        """Print a line."""
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    def _describe(self, output: Output) -> str:
-        match output.kind:
-            case OutputKind.LAMP:
-                return _LAMPS.get(output.text, f"⚫ {output.text}")
-            case OutputKind.SOUND:
-                return self._paint(f"🔊 {output.text}", _BOLD)
-            case OutputKind.LOG:
-                return self._paint(output.text, _DIM)
-            case OutputKind.EVENT:
-                return output.text if self._colored else without_colors(output.text)
-
-    def _paint(self, text: str, code: int) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._colored else text
 
 
 def main() -> None:
@@ -84,10 +41,10 @@ def main() -> None:
         signal.signal(name, _end)
     try:
         if options.no_page or lines is not None:
-            _run(lines, Printer(takes_colours()), None)
+            _run(lines, None, options)
         else:
-            with _serve(options.port) as page:
-                _run(None, Printer(takes_colours()), page, not options.no_browser)
+            with serve(options.port) as page:
+                _run(None, page, options)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ServerError, PageError, OSError) as error:
@@ -101,42 +58,33 @@ def _end(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _serve(port: int | None) -> Page:
-    """Serve the page at this port; without one, at the first of a few that is free."""
-    for each in [] if port is not None else range(PORT, PORT + PORTS_TO_TRY):
-        with suppress(PageError):
-            return Page(each)
-    return Page(PORT if port is None else port)
-
-
-def _run(lines: Iterable[str] | None, printer: Printer, page: Page | None, with_browser: bool = False) -> None:
+def _run(lines: Iterable[str] | None, page: Page | None, options: argparse.Namespace) -> None:
     """Run the system until the script, the person in the terminal or a signal ends it."""
     history = History()
-    listeners = [history.add, printer.show, *([page.report] if page else [])]
+    is_colored = takes_colours()
+    with Printer(is_colored) as printer, tempfile.TemporaryDirectory(prefix="transit-pass-") as folder:
+        listeners = [history.add, printer.show, *([page.report] if page else [])]
 
-    def report(output: Output) -> None:
-        for listener in listeners:
-            listener(output)
+        def report(output: Output) -> None:
+            for listener in listeners:
+                listener(output)
 
-    is_colored = takes_colours() or page is not None
-    with (
-        tempfile.TemporaryDirectory(prefix="transit-pass-") as folder,
-        System(Path(folder), is_colored, report) as system,
-    ):
-        commands = CommandLine(system, history, printer.print)
-        if page:
-            page.show(system)
-            printer.print(f"The station is at {page.address}  Ctrl-C ends it.")
-            if with_browser and os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
-                webbrowser.open(page.address)
-        if lines is not None:
-            _run_script(lines, commands, printer)
-        elif sys.stdin.isatty():
-            _prompt(commands, printer)
-        elif page:
-            _wait_for_signal()
-        else:
-            _run_script(sys.stdin, commands, printer)
+        with System(Path(folder), is_colored or page is not None, report) as system:
+            commands = CommandLine(system, history, printer.print)
+            if page:
+                page.show(system)
+                for line in directions(page, options.port, os.environ):
+                    printer.print(line)
+                if not options.no_browser:
+                    open_browser(page.address)
+            if lines is not None:
+                _run_script(lines, commands, printer)
+            elif sys.stdin.isatty():
+                run_prompt(commands, printer)
+            elif page:
+                _wait_for_signal()
+            else:
+                _run_script(sys.stdin, commands, printer)
 
 
 def _port(text: str) -> int:
@@ -162,7 +110,7 @@ def _run_script(lines: Iterable[str], commands: CommandLine, printer: Printer) -
             commands.run(line)
         except EOFError:
             return
-        except (UsageError, NotPossibleError, ExpectationError) as error:
+        except REFUSALS as error:
             sys.exit(f"line {number}: {line.strip()}: {error}")
 
 
@@ -173,20 +121,6 @@ def _wait_for_signal() -> None:
     """
     while True:
         time.sleep(SIGNAL_CHECK_S)
-
-
-def _prompt(commands: CommandLine, printer: Printer) -> None:
-    """Run what is typed until the input ends."""
-    session: PromptSession[str] = PromptSession("> ", completer=WordCompleter(list(commands.completions())))
-    with patch_stdout(raw=True):
-        printer.print(WELCOME)
-        while True:
-            try:
-                commands.run(session.prompt())
-            except EOFError:
-                return
-            except (UsageError, NotPossibleError, ExpectationError) as error:
-                printer.print(f"  {error}")
 
 
 if __name__ == "__main__":

@@ -95,8 +95,8 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process has been started, and neither stopped nor killed."""
-        return self._process is not None
+        """Whether the process has been started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     def client(self, **options: object) -> Redis:
         """Return a client with short time-outs and no retries, unless the options say otherwise."""
@@ -113,7 +113,7 @@ class Server:
         Raises:
             ServerError: it does not start, or is running already.
         """
-        if self._process and self._process.poll() is None:
+        if self.is_running:
             raise ServerError(f"{self._program.name} is running already")
         log = self._folder / "server.log"
         with log.open("ab") as output:

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from redis.exceptions import RedisError
@@ -31,6 +31,8 @@ class NotPossibleError(ValueError):
 class System:
     """A terminal, one gate or two, the monitor and their Redis. Any thread may use it.
 
+    What cannot be done now, or is so already, raises `NotPossibleError` and changes nothing.
+
     Args:
         folder: an empty folder for the server's data.
         colored: whether the monitor writes in colour.
@@ -47,6 +49,7 @@ class System:
         self._places: dict[str, str] = {}
         self._cables: dict[str, FaultProxy] = {}
         self._cut: set[str] = set()
+        self._is_closed = False
         self.devices: dict[str, Device] = {}
         self._cleanup = ExitStack()
         with self._cleanup:
@@ -67,14 +70,12 @@ class System:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._is_closed = True  # another thread starts nothing more, which would outlive this
         self._cleanup.close()
 
     def lay(self, device: str, *cards: str) -> None:
-        """Lay cards on a reader, all at the same time.
-
-        Raises:
-            NotPossibleError: one of them is on a reader already.
-        """
+        """Lay cards on a reader, all at the same time."""
         with self._lock:
             for card in cards:
                 if card in self._places:
@@ -85,11 +86,7 @@ class System:
             self.devices[device].pi.lay(*(CARDS[card] for card in cards))
 
     def lift(self, card: str) -> None:
-        """Take a card off its reader.
-
-        Raises:
-            NotPossibleError: it is on no reader.
-        """
+        """Take a card off its reader."""
         with self._lock:
             if card not in self._places:
                 raise NotPossibleError(f"card {card} is on no reader")
@@ -111,23 +108,40 @@ class System:
         """Press a button of the terminal and release it."""
         self.hold(button)
         time.sleep(PRESS_S)
-        self.release(button)
+        with suppress(NotPossibleError):  # somebody else has released it
+            self.release(button)
+
+    @property
+    def held(self) -> list[str]:
+        """The buttons of the terminal that are held down."""
+        pressed = self.devices["terminal"].pi.pressed
+        return [button for button, pin in BUTTONS.items() if pin in pressed]
 
     def hold(self, button: str) -> None:
         """Press a button and keep it down."""
-        self.devices["terminal"].pi.press(BUTTONS[button])
+        with self._lock:
+            _require(button not in self.held, f"the button {button} is held down already: release it first")
+            self.devices["terminal"].pi.press(BUTTONS[button])
 
     def release(self, button: str) -> None:
         """Release a button."""
-        self.devices["terminal"].pi.release(BUTTONS[button])
+        with self._lock:
+            _require(button in self.held, f"the button {button} is not held down")
+            self.devices["terminal"].pi.release(BUTTONS[button])
 
     def unplug(self, device: str) -> None:
         """Disconnect a device's reader."""
-        self.devices[device].pi.unplug_reader()
+        with self._lock:
+            pi = self.devices[device].pi
+            _require(pi.reader_is_plugged_in, f"the reader of {device} is disconnected already")
+            pi.unplug_reader()
 
     def plug_in(self, device: str) -> None:
         """Connect it again."""
-        self.devices[device].pi.plug_in_reader()
+        with self._lock:
+            pi = self.devices[device].pi
+            _require(not pi.reader_is_plugged_in, f"the reader of {device} is connected already")
+            pi.plug_in_reader()
 
     @property
     def cables(self) -> dict[str, bool]:
@@ -138,12 +152,14 @@ class System:
     def cut_network(self, name: str) -> None:
         """Cut the network of a device or of the monitor: nothing arrives, and no error is reported."""
         with self._lock:
+            _require(name not in self._cut, f"the network cable of {name} is pulled already")
             self._cut.add(name)
             self._cables[name].black_hole()
 
     def restore_network(self, name: str) -> None:
         """Restore the network; what was held back arrives, too."""
         with self._lock:
+            _require(name in self._cut, f"the network cable of {name} is plugged in already")
             self._cut.discard(name)
             self._cables[name].pass_on()
 
@@ -151,10 +167,10 @@ class System:
         """Set up a second gate and return its name.
 
         Raises:
-            NotPossibleError: there are two already.
             TimeoutError: it does not start.
         """
         with self._lock:
+            self._require_open()
             name = next((name for name in GATES if name not in self.devices), None)
             if name is None:
                 raise NotPossibleError(f"there are {len(GATES)} gates already")
@@ -168,40 +184,33 @@ class System:
         self.devices = self.devices | {name: device}
         return device
 
+    def _require_open(self) -> None:
+        _require(not self._is_closed, "the demo ends")
+
     def _connect(self, name: str) -> int:
         """Return the port of Redis for the program of this name, on a network of its own."""
         self._cables[name] = self._cleanup.enter_context(FaultProxy(self.server.port))
         return self._cables[name].port
 
     def stop_server(self) -> None:
-        """Stop Redis.
-
-        Raises:
-            NotPossibleError: it is stopped already.
-        """
+        """Stop Redis."""
         with self._lock:
-            if not self.server.is_running:
-                raise NotPossibleError("Redis is stopped already")
+            _require(self.server.is_running, "Redis is stopped already")
             self.server.stop()
 
     def start_server(self) -> None:
         """Start Redis again.
 
         Raises:
-            NotPossibleError: it is running already.
             ServerError: it does not start.
         """
         with self._lock:
-            if self.server.is_running:
-                raise NotPossibleError("Redis is running already")
+            self._require_open()
+            _require(not self.server.is_running, "Redis is running already")
             self.server.start()
 
     def advance_time(self, seconds: int) -> None:
-        """Advance the time for Redis: what would have expired is deleted.
-
-        Raises:
-            NotPossibleError: Redis is not running.
-        """
+        """Advance the time for Redis: what would have expired is deleted."""
         try:
             with self.server.client() as redis:
                 for key in redis.scan_iter():
@@ -210,3 +219,8 @@ class System:
                         redis.pexpire(key, left_ms - seconds * 1000)  # one that is not positive deletes the key
         except RedisError as error:
             raise NotPossibleError("Redis is not running") from error
+
+
+def _require(condition: bool, otherwise: str) -> None:
+    if not condition:
+        raise NotPossibleError(otherwise)

@@ -2,7 +2,7 @@
 
 import { send } from "./connection.js";
 import { wait } from "./dom.js";
-import { say } from "./notice.js";
+import { forgetRace, say } from "./notice.js";
 import { cardsOn, placeOf, refresh, state } from "./state.js";
 
 const HOLD_MS = 500; // a rider's tap
@@ -28,7 +28,10 @@ export function lift(card) {
 
 /** Hold a card to a reader for as long as a tap takes, and take it away. */
 async function tap(card, device) {
-  if (isBusy(card)) return;
+  if (isBusy(card)) {
+    sayBusy();
+    return;
+  }
   busy.add(card);
   if (placeOf(card)) {
     lift(card);
@@ -40,26 +43,38 @@ async function tap(card, device) {
   busy.delete(card);
 }
 
-export function race() {
+export function race({ detail }) {
+  if (state.race.running || detail > 1) {
+    say("The race is on already.");
+    return;
+  }
   pick(null);
   send("race");
 }
 
+export function letTimePass({ dataset, textContent }) {
+  send(`later ${dataset.later}`);
+  if (state.redis.running) say(`For the passes in Redis, it is ${textContent} later.`);
+}
+
 export function pick(card) {
   picked = card;
+  if (card && !state.race.running) forgetRace();
   refresh();
 }
 
 /** Take a card off its reader, or choose it. */
 export function clickCard(card) {
-  if (isBusy(card)) return;
-  if (placeOf(card)) lift(card);
+  if (isBusy(card)) sayBusy();
+  else if (placeOf(card)) lift(card);
   else pick(picked === card ? null : card);
 }
 
 export function clickReader(device) {
   const card = picked;
-  if (card && !isBusy(card)) {
+  if (card && isBusy(card)) {
+    sayBusy();
+  } else if (card) {
     picked = null;
     lay(device, card);
   } else if (cardsOn(device).length) {
@@ -73,6 +88,10 @@ export function clickTap(device) {
   const card = picked ?? cardsOn(device).at(-1);
   if (card) tap(card, device);
   else askForCard();
+}
+
+function sayBusy() {
+  say("This card is on its way: one tap at a time.");
 }
 
 function askForCard() {

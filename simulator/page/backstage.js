@@ -49,7 +49,7 @@ export function clearLines() {
 /** Add lines of the monitor, which are coloured by SGR sequences (ECMA-48). */
 export function showLines({ lines }) {
   for (const line of lines) {
-    const item = document.createElement("li");
+    const item = document.createElement("p");
     let color = "";
     for (const part of line.split(/(\x1b\[[0-9;]*m)/)) {
       if (part.startsWith("\x1b")) {

@@ -2,6 +2,7 @@
 
 import { send } from "./connection.js";
 import { find, wait, write } from "./dom.js";
+import { say } from "./notice.js";
 
 const PRESS_MS = 250;
 const COMMANDS = { cut: ["cut", "restore"], unplug: ["unplug", "plug"], stop: ["stop", "start"] };
@@ -10,13 +11,15 @@ const COMMANDS = { cut: ["cut", "restore"], unplug: ["unplug", "plug"], stop: ["
 export function makePressable(element) {
   const name = element.dataset.button;
   let isDown = false;
+  let isHeld = false; // as far as the demo knows: a second press before the release is the same one
   let downAt;
   let upAt = -PRESS_MS;
   const press = () => {
     if (isDown) return;
     isDown = true;
     downAt = performance.now();
-    send(`hold ${name}`);
+    if (!isHeld) send(`hold ${name}`);
+    isHeld = true;
   };
   const release = async () => {
     if (!isDown) return;
@@ -24,7 +27,9 @@ export function makePressable(element) {
     upAt = performance.now();
     const missing = downAt + PRESS_MS - upAt;
     if (missing > 0) await wait(missing); // a click may be shorter than a real press
-    if (!isDown) send(`release ${name}`);
+    if (isDown || !isHeld) return;
+    isHeld = false;
+    send(`release ${name}`);
   };
   const isPress = ({ key }) => key === "Enter" || key === " ";
   element.addEventListener("pointerdown", (event) => {
@@ -54,18 +59,30 @@ export function makePressable(element) {
   element.addEventListener("contextmenu", (event) => event.preventDefault()); // no menu after a long touch
 }
 
+/** Have a click act; the others of a double click only say that it is done already. */
+export function onClick(element, act, already) {
+  element.addEventListener("click", ({ detail }) => (detail > 1 ? say(already()) : act()));
+}
+
 export function makeSwitches(within) {
-  for (const [kind, [off, on]] of Object.entries(COMMANDS)) {
-    for (const element of within.querySelectorAll(`[data-${kind}]`)) {
-      element.addEventListener("click", () => {
-        send(`${element.getAttribute("aria-checked") === "true" ? off : on} ${element.dataset[kind]}`);
-      });
-    }
+  for (const [kind, commands] of Object.entries(COMMANDS)) {
+    for (const element of within.querySelectorAll(`[data-${kind}]`)) makeSwitch(element, kind, commands);
   }
 }
 
+function makeSwitch(element, kind, [off, on]) {
+  let toOn;
+  const act = () => {
+    toOn = element.getAttribute("aria-checked") !== "true";
+    send(`${toOn ? on : off} ${element.dataset[kind]}`);
+  };
+  const label = element.firstChild.textContent.trim();
+  onClick(element, act, () => `${label}: already ${wordOf(element, toOn)}. One click is enough.`);
+}
+
+const wordOf = ({ dataset: { on = "in", off = "out" } }, isOn) => (isOn ? on : off);
+
 export function showSwitch(element, isOn) {
-  const { on = "in", off = "out" } = element.dataset;
   element.setAttribute("aria-checked", isOn);
-  write(find("b", element), isOn ? on : off);
+  write(find("b", element), wordOf(element, isOn));
 }

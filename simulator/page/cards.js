@@ -47,6 +47,7 @@ function makeCard(name) {
   const slot = document.createElement("li");
   const { color, brand = BRAND, title = name } = CARDS[name];
   element.dataset.card = name;
+  element.setAttribute("aria-keyshortcuts", shown.size + 1);
   element.style.setProperty("--color", color);
   find(".name", element).textContent = title;
   find(".brand", element).textContent = brand;

@@ -1,18 +1,18 @@
 /* The sales terminal and the gates. */
 
-import { makePressable, makeSwitches, showSwitch } from "./buttons.js";
+import { makePressable, makeSwitches, onClick, showSwitch } from "./buttons.js";
 import { animate, find, fromTemplate, make, write } from "./dom.js";
 import { clickReader, clickTap } from "./actions.js";
 import { Speaker, captionOf } from "./sound.js";
-import { refresh } from "./state.js";
+import { cardsOn, refresh } from "./state.js";
 
 const FLASH_MS = 700; // longer than half a flash
 const LONG = 60; // characters of a caption
 const GATE_INVITATION = "Tap a card with a pass to go in.";
 const DEVICES = {
-  terminal: { title: "Sales terminal", invitation: "Tap a card to buy a pass." },
-  gate: { title: "Entry gate", invitation: GATE_INVITATION },
-  gate2: { title: "Second entry gate", invitation: GATE_INVITATION },
+  terminal: { title: "Sales terminal", key: "T", invitation: "Tap a card to buy a pass." },
+  gate: { title: "Entry gate", key: "G", invitation: GATE_INVITATION },
+  gate2: { title: "Second entry gate", key: "H", invitation: GATE_INVITATION },
 };
 const CHOOSE = "Press a button: a single trip, ten trips or two hours.";
 const CONFIRM = "Tap the same card again, to confirm.";
@@ -32,21 +32,23 @@ export function showDevices({ devices, sale }) {
   for (const device of devices) showDevice(panels.get(device.name) ?? makePanel(device), device, sale);
 
   const hasSecondGate = panels.has("gate2");
+  if (hasSecondGate && document.activeElement === find("#add-gate")) find('[data-tap="gate2"]').focus();
   find("#add-gate").disabled = hasSecondGate;
   find("#second-gate").hidden = hasSecondGate;
 }
 
 function makePanel({ name, type }) {
   const element = fromTemplate("device-template");
-  const { title } = DEVICES[name];
+  const { title, key } = DEVICES[name];
   element.dataset.device = name;
   element.setAttribute("aria-label", title);
   find("h2", element).textContent = title;
   find(".face", element).append(fromTemplate(`${type}-template`));
   for (const part of ["reader", "tap", "cut", "unplug"]) find(`[data-${part}]`, element).dataset[part] = name;
-  find("[data-reader]", element).setAttribute("aria-label", `Card reader of the ${titleOf(name)}`);
   find("[data-tap]", element).setAttribute("aria-label", `Tap the card at the ${titleOf(name)}`);
-  find("[data-reader]", element).addEventListener("click", () => clickReader(name));
+  find("[data-tap]", element).setAttribute("aria-keyshortcuts", key);
+  const said = () => (cardsOn(name).length ? "The card lies there already." : "No card lies there: choose one first.");
+  onClick(find("[data-reader]", element), () => clickReader(name), said);
   find("[data-tap]", element).addEventListener("click", () => clickTap(name));
   for (const button of element.querySelectorAll("[data-button]")) makePressable(button);
   makeSwitches(element);
@@ -70,7 +72,9 @@ function showDevice(panel, device, sale) {
   }
   find(".reader", element).classList.toggle("unplugged", !device.reader);
   find(".waves", element).toggleAttribute("hidden", !device.reader);
-  write(find(".reader-word", element), device.reader ? "lay a card here" : "wires pulled out");
+  const word = device.reader ? "lay a card here" : "wires pulled out";
+  write(find(".reader-word", element), word);
+  find("[data-reader]", element).setAttribute("aria-label", `${word}: card reader of the ${titleOf(device.name)}`);
   showSwitch(find("[data-cut]", element), device.network);
   showSwitch(find("[data-unplug]", element), device.reader);
   find(".log", element).replaceChildren(...device.log.slice(-2).map((line) => make("li", line)));
@@ -102,7 +106,12 @@ function showLight(panel, lit) {
   panel.lit = lamps;
 
   const word = wordFor(lit, isFlashing());
-  for (const lamp of panel.element.querySelectorAll(".lamp")) lamp.dataset.lit = lit.includes(lamp.dataset.lamp);
+  for (const element of panel.element.querySelectorAll(".lamp")) {
+    const { lamp } = element.dataset;
+    const isLit = lit.includes(lamp);
+    element.dataset.lit = isLit;
+    element.setAttribute("aria-label", `${lamp} lamp: ${isLit ? "lit" : "dark"}`);
+  }
   find(".passage", panel.element).className = `passage ${COLORS[word]}`;
   write(find(".light-word", panel.element), word);
   clearTimeout(panel.timer);

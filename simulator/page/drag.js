@@ -1,6 +1,7 @@
 /* Cards that follow the pointer. */
 
 import { clickCard, isBusy, lay, lift, pick } from "./actions.js";
+import { say } from "./notice.js";
 import { placeOf, refresh } from "./state.js";
 
 const DRAG_PX = 6;
@@ -47,8 +48,10 @@ export function makeDraggable(element, card) {
     if (wasDragged && placeOf(card)) lift(card);
     finish();
   });
-  element.addEventListener("click", () => {
-    if (!wasDragged) clickCard(card);
+  element.addEventListener("click", ({ detail }) => {
+    if (wasDragged) return;
+    if (detail > 1) say(placeOf(card) ? "The card lies there already." : "The card is chosen already.");
+    else clickCard(card);
   });
 }
 

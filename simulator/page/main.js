@@ -1,36 +1,39 @@
 /* The page: it shows what the demo reports, and sends it what the user does. */
 
+import { announce } from "./announcer.js";
 import { clearLines, showBackstage, showLines } from "./backstage.js";
-import { makeSwitches } from "./buttons.js";
+import { makeSwitches, onClick } from "./buttons.js";
 import { showCables } from "./cables.js";
 import { showCards } from "./cards.js";
 import { connect, send } from "./connection.js";
 import { showDevices } from "./devices.js";
 import { find, write } from "./dom.js";
-import { pick, race } from "./actions.js";
+import { letTimePass, race } from "./actions.js";
+import { listenToKeys } from "./keyboard.js";
 import { say, showRace } from "./notice.js";
+import { announceOutcomes } from "./outcomes.js";
 import { addView, report, revert } from "./state.js";
 import { showSoundButton, silence, toggleSound } from "./sound.js";
 import { showSteps } from "./steps.js";
 
 function showBanner(text) {
+  if (find("#banner").textContent !== text) announce(text || "The demo is running.");
   write(find("#banner"), text);
   find("main").inert = text !== "";
 }
 
 makeSwitches(document);
-find("#add-gate").addEventListener("click", () => send("add gate"));
+onClick(find("#add-gate"), () => send("add gate"), () => "The second gate is on its way.");
 find("#race").addEventListener("click", race);
 find("#sound").addEventListener("click", toggleSound);
 for (const element of document.querySelectorAll("[data-later]")) {
-  element.addEventListener("click", () => send(`later ${element.dataset.later}`));
+  element.addEventListener("click", () => letTimePass(element));
 }
-document.addEventListener("keydown", ({ key }) => {
-  if (key === "Escape") pick(null);
-});
+listenToKeys();
 showSoundButton();
 
 for (const view of [showDevices, showCards, showBackstage, showSteps, showRace, showCables]) addView(view);
+addView(announceOutcomes);
 connect({
   opened: clearLines,
   closed: () => {

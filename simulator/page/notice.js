@@ -1,10 +1,12 @@
 /* What the page says to the user, at the cards, in place of the hint. */
 
+import { announce } from "./announcer.js";
 import { find, write } from "./dom.js";
 
 const SHOWN_MS = 4000;
 
-let raceText = "";
+let raceText = null; // unknown before the first state
+let readText = ""; // of a race that is over, and after which the user has gone on
 let said = "";
 let timer;
 
@@ -16,17 +18,26 @@ export function say(text) {
   };
   clearTimeout(timer);
   set(text);
+  announce(text);
   timer = setTimeout(set, SHOWN_MS, "");
 }
 
 export function showRace({ race }) {
+  if (race.text && raceText !== null && race.text !== raceText) announce(race.text);
+  if (race.running) readText = "";
   raceText = race.text;
-  find("#race").disabled = race.running;
+  find("#race").setAttribute("aria-disabled", race.running); // it keeps the focus, which a disabled button loses
+  show();
+}
+
+/** Make room for the hint. */
+export function forgetRace() {
+  readText = raceText;
   show();
 }
 
 function show() {
-  const text = said || raceText;
+  const text = said || (raceText === readText ? "" : raceText);
   write(find("#notice"), text);
   find("#notice").hidden = !text;
   find("#hint").hidden = Boolean(text);

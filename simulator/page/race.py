@@ -81,6 +81,8 @@ class Race:
                 system.restore_network(name)
         with suppress(NotPossibleError):  # there are two
             system.add_gate()
+        for button in system.held:
+            system.release(button)
         for name, device in system.devices.items():
             for card in system.cards_on(name):
                 _lift(system, card)

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from audio.player import CLIPS, clip_path
-from simulator.commands import CommandLine, UsageError
+from simulator.commands import CommandLine
 from simulator.demo_cards import read_passes
 from simulator.device import Output, OutputKind
 from simulator.history import History
@@ -20,6 +20,7 @@ from simulator.page.race import Race
 from simulator.page.state import Record, state_of
 from simulator.server import ServerError
 from simulator.system import NotPossibleError, System
+from simulator.words import UsageError
 
 HOST = "127.0.0.1"
 STATE_INTERVAL_S = 0.03
@@ -164,6 +165,10 @@ class Page:
         finally:
             sending.cancel()
             self._sockets.discard(socket)
+            if self._system and not self._sockets:  # a page that is gone holds no button down
+                terminal = self._system.devices["terminal"].pi
+                for pin in terminal.pressed:
+                    terminal.release(pin)
         return socket
 
     async def _send(self, socket: web.WebSocketResponse) -> None:

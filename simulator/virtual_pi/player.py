@@ -123,8 +123,21 @@ def main(arguments: list[str]) -> int:
             last, sound = sound, _report(path, module)
             if last:
                 last.close()  # only now: one ends as the other begins
-            time.sleep(seconds)
+            if not sound:
+                time.sleep(seconds)
+            elif _is_gone(sound, seconds):
+                break
     return status
+
+
+def _is_gone(station: socket, seconds: float) -> bool:
+    """Wait for so long, or until the station is gone, also one that is killed: a sound does not outlive its Pi."""
+    station.settimeout(seconds)
+    try:
+        station.recv(1)  # a station says nothing to a player
+    except OSError as error:
+        return not isinstance(error, TimeoutError)
+    return True
 
 
 if __name__ == "__main__":

@@ -7,10 +7,11 @@ import pytest
 
 import common
 from common.passes import SaleOutcome, UseOutcome
-from common.scripts import CHECK, ISSUE, REVERSE, USE, Script
+from common.scripts import CHANGE, CHECK, ISSUE, REVERSE, USE, Script
 
 FOLDER = Path(common.__file__).parent
-TRANSACTIONS = ["use", "issue", "reverse"]
+OF_DEVICES = ["use", "issue", "reverse"]
+TRANSACTIONS = [*OF_DEVICES, "change"]
 
 
 def head(name: str) -> dict[str, list[str]]:
@@ -30,6 +31,7 @@ def body(name: str) -> str:
         ("use", {*UseOutcome}),
         ("issue", {*SaleOutcome} - {SaleOutcome.STALE}),
         ("reverse", {"reversed", "nothing", "owed"}),
+        ("change", {"done", "changed"}),
     ],
 )
 def test_the_answers_are_the_outcomes(name: str, outcomes: set[str]) -> None:
@@ -37,7 +39,7 @@ def test_the_answers_are_the_outcomes(name: str, outcomes: set[str]) -> None:
     assert set(head(name)["Answers"]) == set(given) == outcomes
 
 
-@pytest.mark.parametrize("name", TRANSACTIONS)
+@pytest.mark.parametrize("name", OF_DEVICES)  # those of a change are given to it
 def test_the_events_are_those_published(name: str) -> None:
     published = re.findall(r"publish\('([^']+)'", body(name))
     assert {each for event in head(name)["Events"] for each in published if event.startswith(each)} == set(published)
@@ -54,7 +56,7 @@ def test_what_is_taken_from_transaction_lua_is_what_is_used(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("script", "first_line"),
-    [(USE, "#!lua"), (ISSUE, "#!lua"), (CHECK, "#!lua"), (REVERSE, "#!lua flags=allow-oom")],
+    [(USE, "#!lua"), (ISSUE, "#!lua"), (CHANGE, "#!lua"), (CHECK, "#!lua"), (REVERSE, "#!lua flags=allow-oom")],
 )
 def test_it_is_refused_whole_where_writes_are_refused(script: Script, first_line: str) -> None:
     assert script.text.splitlines()[0] == first_line

@@ -77,10 +77,14 @@ ABUSES: Mapping[str, Abuse] = {
         command("HINCRBY", CARD, "tripsRemaining", "1000"), command("HSET", CARD, "tripsRemaining", "1000")
     ),
     "make the two hours of a pass last for years": command("EXPIRE", CARD, "1000000000"),
-    "spoil or delete a pass": any_of(command("EXPIRE", CARD, "0"), command("HSET", CARD, "passType", "x")),
+    "spoil or delete a pass": any_of(
+        command("EXPIRE", CARD, "0"), command("HSET", CARD, "passType", "x"), command("DEL", CARD)
+    ),
+    "block a pass": command("HSET", CARD, "blocked", "x"),
     "put a used-up pass back on a card, or on another one": command("RENAMENX", SPENT_PREFIX + CARD, "77"),
-    "move a pass to another card": in_turn(
-        command("RENAME", CARD, SPENT_PREFIX + "9"), command("RENAMENX", SPENT_PREFIX + "9", OTHER_CARD)
+    "move a pass to another card": any_of(
+        in_turn(command("RENAME", CARD, SPENT_PREFIX + "9"), command("RENAMENX", SPENT_PREFIX + "9", OTHER_CARD)),
+        command("RENAMENX", CARD, OTHER_CARD),
     ),
     "add false events": command("XADD", JOURNAL, "*", *EVENT),
     "empty the journal": command("XADD", JOURNAL, "MAXLEN", "0", "*", *EVENT),
@@ -89,12 +93,12 @@ ABUSES: Mapping[str, Abuse] = {
     "keep the server busy with an endless script": run_endlessly,
     "read all events: which card was where, and when": command("XRANGE", JOURNAL, "-", "+"),
     "list the cards, or all keys": any_of(command("KEYS", "*"), command("SCAN", "0"), command("RANDOMKEY")),
-    "delete keys, the journal among them, or all data": any_of(
-        command("DEL", CARD),
-        command("UNLINK", CARD),
+    "delete other keys, the journal among them, or all data": any_of(
+        command("DEL", SPENT_PREFIX + CARD),
         command("DEL", JOURNAL),
+        command("UNLINK", JOURNAL),
+        command("XTRIM", JOURNAL, "MAXLEN", "0"),
         command("FLUSHALL"),
-        command("GETDEL", CARD),
     ),
     "read or change the configuration or the users": any_of(
         command("CONFIG", "GET", "*"),
@@ -104,7 +108,7 @@ ABUSES: Mapping[str, Abuse] = {
     "read the events of others as they happen": any_of(command("PSUBSCRIBE", "pass-*"), command("MONITOR")),
 }
 NAMED = {
-    abuse: dict(zip(("gate", "terminal", "monitor"), outcomes, strict=True))
+    abuse: dict(zip(("gate", "terminal", "monitor", "office", "viewer"), outcomes, strict=True))
     for abuse, *outcomes in document("docs/guarantees.md").table("with the password of a")
 }
 

@@ -110,7 +110,7 @@ def test_its_user_may_use_the_hardware_and_cannot_log_in(gate: DebianTree) -> No
 
 def test_only_what_runs_there_is_installed(gate: DebianTree) -> None:
     home = gate.path(HOME)
-    programs = {"common", "entry_gate", "sales_terminal", "system_monitor", "doctor"}
+    programs = {"common", "entry_gate", "sales_terminal", "system_monitor", "back_office", "doctor"}
     others = {".venv", "audio", "deploy", "requirements.txt", "pyproject.toml", "LICENSE", "README.md"}
     assert {path.name for path in home.iterdir()} == programs | others
     assert {path.suffix for path in (home / "audio").iterdir() if path.is_file()} == {".mp3", ".py"}
@@ -247,7 +247,7 @@ class TestOnTheMachineItself:
         ]
         assert f"cd {HOME} && sudo .venv/bin/python -m doctor gate --settings {SETTINGS}" in result.stdout
 
-    @pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor", "doctor"])
+    @pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor", "back_office", "doctor"])
     def test_each_program_runs_where_it_is_installed(self, machine: DebianTree, program: str) -> None:
         command = ("env", "-C", HOME, ".venv/bin/python", "-m", program)
         assert machine.output(*command, "--version") == f"{program.replace('_', '-')} {version()}"

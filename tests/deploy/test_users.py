@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
+from back_office.rights import TO_CHANGE, TO_VIEW
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
@@ -28,8 +29,10 @@ MAY: dict[str, Sequence[tuple[str, ...]]] = {
         ("PSUBSCRIBE", *CHANNELS),
         *NEEDS,
     ],
+    "office": [*CONNECTION, SCRIPT, *TO_VIEW, ("GET", RECEIPT)],
+    "viewer": [("PING",), *TO_VIEW],
 }
-IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE}
+IN_SCRIPTS = {"terminal": TO_SELL, "gate": TO_USE, "office": TO_CHANGE}
 
 NOBODY = [
     ("ACL", "LIST"),
@@ -79,10 +82,23 @@ WRITING = [
     ("SETEX", RECEIPT, "1", ""),
     ("XADD", JOURNAL, "*", "channel", "pass-denied", "payload", "{}"),
 ]
+CHANGING = [("HDEL", CARD, "blocked"), ("PUBLISH", "pass-voided", ""), ("RENAMENX", CARD, "77")]
+READING = [*USING, *SELLING, *CHANGING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)]
 MAY_NOT = {
-    "terminal": [*NOBODY, *USING, ("PSUBSCRIBE", "pass-*")],
-    "gate": [*NOBODY, *SELLING, ("PSUBSCRIBE", "pass-*")],
-    "monitor": [*NOBODY, *USING, *SELLING, *WRITING, ("GET", RECEIPT), ("EXISTS", CARD), ("XINFO", "GROUPS", JOURNAL)],
+    "terminal": [*NOBODY, *USING, *CHANGING, ("PSUBSCRIBE", "pass-*")],
+    "gate": [*NOBODY, *SELLING, *CHANGING, ("PSUBSCRIBE", "pass-*")],
+    "monitor": [*NOBODY, *READING],
+    "office": [
+        *(command for command in NOBODY if command != ("DEL", CARD)),
+        ("EXPIRE", CARD, "1"),
+        ("HGETALL", SPENT),
+        ("PSUBSCRIBE", "pass-*"),
+        ("PUBLISH", "pass-used:TEN_TRIP", ""),
+        ("RENAME", CARD, SPENT),
+        ("RENAMENX", CARD, SPENT),
+        ("RENAMENX", SPENT, CARD),
+    ],
+    "viewer": [*(command for command in [*NOBODY, *READING] if command != ("HGETALL", CARD)), ("PSUBSCRIBE", "pass-*")],
 }
 
 
@@ -127,7 +143,9 @@ def test_may_not(guarded: Server, user: str, command: tuple[str, ...]) -> None:
         redis.execute_command(*command)
 
 
-@pytest.mark.parametrize(("user", "command"), pairs({"terminal": USING, "gate": SELLING}), ids=str)
+@pytest.mark.parametrize(
+    ("user", "command"), pairs({"terminal": [*USING, *CHANGING], "gate": [*SELLING, *CHANGING]}), ids=str
+)
 def test_may_not_in_scripts_either(guarded: Server, user: str, command: tuple[str, ...]) -> None:
     with (
         log_in(guarded, user) as redis,

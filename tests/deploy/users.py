@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redis import Redis
 
+from back_office.rights import TO_CHANGE, TO_VIEW
 from common.keys import CHANNELS, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.rights import ANY_REQUEST, TO_SELL, TO_TELL, TO_USE
 from simulator.server import Server
@@ -18,7 +19,15 @@ SUBCOMMANDS = {"XINFO", "SCRIPT"}
 CONNECTION = "+ping +script|load +wait +publish"
 SCRIPTS = "(-@all +evalsha ~[0-9]* ~transit-pass:*)"
 OPERATOR = "user operator on >operator ~* &* +@all\n"
-USERS: Mapping[str, Sequence[tuple[str, ...]]] = {"terminal": [*TO_SELL, *TO_TELL], "gate": TO_USE, "monitor": TO_WATCH}
+USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
+    "terminal": [*TO_SELL, *TO_TELL],
+    "gate": TO_USE,
+    "monitor": TO_WATCH,
+    "office": TO_CHANGE,
+    "viewer": TO_VIEW,
+}
+READERS = {"monitor": f"+ping +psubscribe {' '.join(f'&{channel}' for channel in CHANNELS)}", "viewer": "+ping"}
+"""The users who write nothing, and their rights without keys."""
 
 
 def users() -> list[str]:
@@ -29,9 +38,8 @@ def users() -> list[str]:
 
 def _line(user: str, commands: Sequence[tuple[str, ...]]) -> str:
     start = f"user {user} on >change-me-{user} resetkeys resetchannels -@all"
-    if user == "monitor":
-        channels = " ".join(f"&{channel}" for channel in CHANNELS)
-        return f"{start} +ping +psubscribe {channels} {_selectors(commands, read_only=True)}"
+    if user in READERS:
+        return f"{start} {READERS[user]} {_selectors(commands, read_only=True)}"
     channels = " ".join(f"&{command[1]}" for command in commands if command[0] == "PUBLISH")
     keyless = " ".join(f"+{command[0].lower()}" for command in commands if len(command) == 1)
     return f"{start} {CONNECTION} {channels} {keyless} {SCRIPTS} {_selectors(commands)}"
@@ -41,7 +49,7 @@ def _selectors(commands: Iterable[tuple[str, ...]], read_only: bool = False) -> 
     """Return a selector for each pattern of keys, or pair of them, with the commands for it."""
     selectors: dict[str, list[str]] = {}
     for name, *arguments in commands:
-        keys = [PATTERNS[argument] for argument in arguments if argument in PATTERNS]
+        keys = list(dict.fromkeys(PATTERNS[argument] for argument in arguments if argument in PATTERNS))
         match keys:
             case [key]:
                 patterns = f"%R~{key}" if read_only else f"~{key}"

@@ -4,6 +4,7 @@ import ast
 import json
 import re
 import runpy
+import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,10 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from back_office import __main__ as back_office
+from back_office import desk
+from back_office.desk import Change
+from back_office.store import Store
 from common import scripts, wiring
 from common.keys import JOURNAL, SPENT_PREFIX
 from common.pass_store import PassStore
@@ -79,6 +84,18 @@ class TestOptions:
         with pytest.raises(SystemExit):
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         assert not undocumented_options(capsys.readouterr().out)
+
+    @pytest.mark.parametrize("command", [quoted(row[0])[0].split()[0] for row in OPERATING.table("command")])
+    def test_of_the_desk(self, command: str, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            back_office.main([command, "--help"])
+        assert not undocumented_options(capsys.readouterr().out)
+
+    def test_commands_of_the_desk(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit):
+            back_office.main(["--help"])
+        listed = re.findall(r"^    ([a-z-]+)  ", capsys.readouterr().out, re.MULTILINE)
+        assert [quoted(row[0])[0].split()[0] for row in OPERATING.table("command")] == listed
 
     def test_of_the_installation(self) -> None:
         shown = subprocess.run([REPOSITORY / "scripts/install", "--help"], check=True, capture_output=True, text=True)
@@ -178,6 +195,22 @@ def tap_and_reverse(redis: Redis, pass_type: PassType, number: int, is_late: boo
     redis.delete(CARD)
 
 
+def change_at_the_desk(redis: Redis, store: Store) -> None:
+    """Let the desk do to a pass what it can; the cards hold none before and after."""
+
+    def make(change: Change) -> None:
+        store.make(change, "test", secrets.token_hex(8))
+
+    new_card = "1303689068602870"
+    make(desk.issue(store.look(CARD), PassType.TEN_TRIP))
+    redis.hset(CARD, "tripsRemaining", "7")
+    make(desk.block(store.look(CARD), "lost"))
+    make(desk.move(store.look(CARD), store.look(new_card)))
+    make(desk.unblock(store.look(new_card)))
+    make(desk.credit(store.look(new_card), 2))
+    make(desk.void(store.look(new_card), "refunded"))
+
+
 class TestMessages:
     @pytest.fixture
     def published(self, redis: Redis, settings: Settings) -> list[tuple[str, str]]:
@@ -194,6 +227,7 @@ class TestMessages:
                 gate.use(CARD)
                 redis.delete(CARD)
             gate.use(CARD)
+            change_at_the_desk(redis, Store(settings, "desk-1 (alice)"))
             for number, pass_type in enumerate([PassType.SINGLE_USE, PassType.TEN_TRIP]):
                 tap_and_reverse(redis, pass_type, 2 * number + 1)
                 tap_and_reverse(redis, pass_type, 2 * number + 2, is_late=True)

@@ -106,6 +106,7 @@ class TestRights:
             ("gate", "-xadd", "missing are XADD transit-pass:events"),
             ("gate", "-evalsha", "'evalsha'"),
             ("terminal", "-exists", "missing are EXISTS"),
+            ("desk", "-renamenx", "missing are RENAMENX"),
             ("monitor", "-psubscribe", "PSUBSCRIBE pass-* device-status"),
             ("monitor", "resetchannels", "PSUBSCRIBE pass-* device-status"),
             ("monitor", "-xinfo", "XINFO STREAM"),
@@ -119,20 +120,21 @@ class TestRights:
         assert found["rights"].commands == ["redis-cli ACL GETUSER it"]
 
     @pytest.mark.parametrize(
-        ("role", "unseen"),
+        ("name", "roles", "unseen"),
         [
-            ("gate", ["durability", "eviction", "memory"]),
-            ("terminal", ["durability", "eviction", "memory"]),
-            ("monitor", ["clock", "durability", "eviction", "memory"]),
+            ("gate", "gate", ["durability", "eviction", "memory"]),
+            ("terminal", "terminal", ["durability", "eviction", "memory"]),
+            ("office", "terminal and a desk", ["durability", "eviction", "memory"]),
+            ("monitor", "monitor", ["clock", "durability", "eviction", "memory"]),
         ],
     )
-    def test_each_user_of_deploy_has_the_rights_of_one_program(
-        self, server: Server, role: str, unseen: list[str]
+    def test_each_user_of_deploy_has_the_rights_of_its_program(
+        self, server: Server, name: str, roles: str, unseen: list[str]
     ) -> None:
         users = (REPOSITORY / "deploy/users.acl").read_text().splitlines()
-        rules = next(line for line in users if line.startswith(f"user {role} ")).split()[2:]
-        found = examine(user(server, *rules, name=role, password=f"change-me-{role}"), None)
-        assert found["rights"].text == f"user {role} has the rights of a {role}"
+        rules = next(line for line in users if line.startswith(f"user {name} ")).split()[2:]
+        found = examine(user(server, *rules, name=name, password=f"change-me-{name}"), None)
+        assert found["rights"].text == f"user {name} has the rights of a {roles}"
         assert [name for name, finding in found.items() if finding.status == "SKIP"] == unseen
         assert not wrong(found)
 
@@ -155,7 +157,8 @@ class TestRights:
     def test_a_user_without_rights(self, server: Server) -> None:
         found = examine(user(server, "+ping"), None)
         assert wrong(found) == ["rights"]
-        assert all(f"user it cannot run a {role}" in found["rights"].text for role in ("gate", "terminal", "monitor"))
+        roles = "gate", "terminal", "desk", "monitor"
+        assert all(f"user it cannot run a {role}" in found["rights"].text for role in roles)
 
 
 class TestClock:

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.drills import bad_networks, broken_lines, crashes, cuts, failovers, fuzz, races, restarts, torn_cards
+from tests.drills import (
+    at_the_desk,
+    bad_networks,
+    broken_lines,
+    crashes,
+    cuts,
+    failovers,
+    fuzz,
+    races,
+    restarts,
+    torn_cards,
+)
 from tests.drills.drill import Outcome
 from tests.drills.outages import OUTAGES
 
@@ -24,6 +35,9 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
+    "desk-cuts": (at_the_desk.desk_cuts, 1400),
+    "desk-against-gates": (at_the_desk.desk_against_gates, 60),
+    "two-desks": (at_the_desk.two_desks, 70),
     "server-stalled": (OUTAGES["server-stalled"], 500),
     "bytes-held-back": (OUTAGES["bytes-held-back"], 500),
     "answers-cut": (OUTAGES["answers-cut"], 500),

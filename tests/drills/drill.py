@@ -133,6 +133,12 @@ def ledger(redis: Redis) -> dict[str, dict[str, str]]:
                 held[card] = {**held[card], "tripsRemaining": str(event["remainingTrips"])}
                 if not event["remainingTrips"]:
                     del held[card]
-            case ["pass-reversed", _]:
+            case ["pass-reversed" | "pass-blocked" | "pass-unblocked" | "pass-credited", *_]:
                 held[card] = event["pass"]
+            case ["pass-moved"]:
+                require(event["to"] not in held, "a pass is moved to a card that has none")
+                held[event["to"]] = held.pop(card)
+                require(held[event["to"]] == event["pass"], "an event has the pass that is moved")
+            case ["pass-voided"]:
+                require(held.pop(card) == event["pass"], "an event has the pass as it was before")
     return held

@@ -24,8 +24,13 @@ def lying(page: Page, device: str, card: str = "") -> Locator:
     return cards.locator(f'[data-card="{card}"]' if card else "[data-card]")
 
 
+def choose(page: Page, card: str) -> None:
+    if page.locator(f'[data-card="{card}"]').get_attribute("aria-pressed") == "false":
+        page.locator(f'[data-card="{card}"]').click()
+
+
 def lay(page: Page, card: str, device: str) -> None:
-    page.locator(f'[data-card="{card}"]').click()
+    choose(page, card)
     page.locator(f'[data-reader="{device}"]').click()
     expect(lying(page, device, card)).to_be_visible()
 
@@ -50,8 +55,7 @@ def expect_idle(page: Page, device: str, text: str | re.Pattern[str]) -> None:
 
 
 def tap(page: Page, card: str, device: str) -> None:
-    if page.locator(f'[data-card="{card}"]').get_attribute("aria-pressed") == "false":
-        page.locator(f'[data-card="{card}"]').click()
+    choose(page, card)
     page.locator(f'[data-tap="{device}"]').click()
     expect(lying(page, device, card)).to_have_count(0)
 
@@ -79,4 +83,14 @@ def buy(page: Page, card: str, button: str) -> None:
 
 
 def monitor_lines(page: Page, words: str) -> list[str]:
-    return [line for line in page.locator("#monitor-lines li").all_inner_texts() if words in line]
+    return [line for line in page.locator("#monitor-lines p").all_inner_texts() if words in line]
+
+
+def announced(page: Page) -> Locator:
+    """What a screen reader has been given to say, a text each."""
+    return page.locator("#announcer p")
+
+
+def expect_announced(page: Page, text: str) -> None:
+    """Expect this to be said, and only once."""
+    expect(announced(page).filter(has_text=re.compile(text))).to_have_count(1)

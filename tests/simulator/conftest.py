@@ -1,13 +1,16 @@
 """A running demo, and its page in a real browser."""
 
+import asyncio
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import pytest
 
 from tests.processes import Program
@@ -36,6 +39,25 @@ class Demo:
     @property
     def port(self) -> int:
         return int(self.address.rsplit(":", 1)[1].rstrip("/"))
+
+    def send(self, command: str, is_answer: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """Send what another page would, and return the first message that is an answer.
+
+        In another thread: in this one, playwright's loop runs.
+        """
+        with ThreadPoolExecutor(1) as executor:
+            return executor.submit(asyncio.run, self._send(command, is_answer)).result()
+
+    async def _send(self, command: str, is_answer: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(self.address + "system", origin=self.address.rstrip("/")) as system,
+        ):
+            await system.send_str(command)
+            async for message in system:
+                if is_answer(answer := message.json()):
+                    return dict(answer)
+        raise RuntimeError(f"no answer to {command!r}")
 
 
 @pytest.fixture

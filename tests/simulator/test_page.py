@@ -1,14 +1,10 @@
 """The demo's page in a real browser, with the demo as a process behind it."""
 
-import asyncio
 import signal
 import socket
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import aiohttp
 import pytest
 
 from tests.processes import Program, processes_with, wait_for
@@ -32,13 +28,6 @@ from tests.simulator.browser import (
 pytestmark = pytest.mark.process
 
 SAME_TAP_MS = 2000
-Answer = TypeVar("Answer")
-
-
-def in_a_thread(work: Coroutine[Any, Any, Answer]) -> Answer:
-    """Run it in another thread: in this one, playwright's loop runs."""
-    with ThreadPoolExecutor(1) as executor:
-        return executor.submit(asyncio.run, work).result()
 
 
 def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
@@ -47,18 +36,18 @@ def test_a_ten_trip_pass_is_bought_used_up_and_refused(page: Page) -> None:
     for left in range(9, -1, -1):
         lay(page, "2", "gate")
         expect_lamp(page, "green")
-        expect(page.locator("#monitor-lines li").last).to_contain_text(f"{left} left")
+        expect(page.locator("#monitor-lines p").last).to_contain_text(f"{left} left")
         lift(page, "2", "gate")
         page.wait_for_timeout(SAME_TAP_MS)
     expect(page.locator("#redis tbody tr", has_text="180844510496")).to_have_count(0)
     lay(page, "2", "gate")
     expect_prompt(page, "gate", "access-denied")
     expect_why(page, "gate", "no pass: its ten trips are used up")
-    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
+    expect(page.locator("#monitor-lines p").last).to_contain_text("denied")
 
     page.reload()
     expect(lying(page, "gate", "2")).to_be_visible()
-    expect(page.locator("#monitor-lines li").last).to_contain_text("denied")
+    expect(page.locator("#monitor-lines p").last).to_contain_text("denied")
     assert len(monitor_lines(page, "issued")) == 1
     assert len(monitor_lines(page, "used")) == 10
     assert len(monitor_lines(page, "denied")) == 1
@@ -128,20 +117,23 @@ def test_the_demo_survives_a_closed_page_and_leaves_nothing_behind(
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_a_page_can_send_only_commands_that_do_not_block(demo: Demo) -> None:
-    async def send(line: str) -> str:
-        async with (
-            aiohttp.ClientSession() as session,
-            session.ws_connect(demo.address + "system", origin=demo.address.rstrip("/")) as system,
-        ):
-            await system.send_str(line)
-            async for message in system:
-                if (answer := message.json())["kind"] == "error":
-                    return str(answer["text"])
-        return ""
+def is_error(message: dict[str, Any]) -> bool:
+    return bool(message["kind"] == "error")
 
-    assert in_a_thread(send("wait 99")) == "a page cannot send this command"
-    assert in_a_thread(send("lay gate 99")).startswith("unknown card '99'")
+
+def pressed(message: dict[str, Any]) -> list[str]:
+    """The terminal's buttons that are down, in a message of the server."""
+    return list(message["devices"][0]["pressed"]) if message["kind"] == "state" else []
+
+
+def test_a_page_that_is_gone_holds_no_button_down(demo: Demo) -> None:
+    assert pressed(demo.send("hold ten", lambda message: pressed(message) == ["ten"])) == ["ten"]
+    assert pressed(demo.send("later 1h", lambda message: message["kind"] == "state")) == []
+
+
+def test_a_page_can_send_only_commands_that_do_not_block(demo: Demo) -> None:
+    assert demo.send("wait 99", is_error)["text"] == "a page cannot send this command"
+    assert demo.send("lay gate 99", is_error)["text"].startswith("no card '99'")
 
 
 def test_a_port_that_is_in_use_ends_the_demo_with_one_line() -> None:

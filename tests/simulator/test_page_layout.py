@@ -15,7 +15,9 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.process
 
 SIZES = [(1280, 800), (1440, 900), (1024, 768)]
-ALL_OF_IT = "header, .steps li, #sound, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+ALL_OF_IT = (
+    "header, .steps li, #sound, #show-keys, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+)
 PROMPTS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
 LONGEST_PROMPT = max(PROMPTS, key=lambda clip: len(PROMPTS[clip]))
 CAPTIONS: list[list[str | None]] = [[LONGEST_PROMPT], ["card-not-supported", "access-denied"], [None, None, None]]
@@ -44,11 +46,12 @@ SCROLLING = """() => {
 # a log's line the beginning is enough
 CLIPPED = """() => {
   const boxes = "button, li, .bubble, .light-word, th, td, p, h1, h2, .bar, .later";
+  const others = "#monitor-lines, #announcer, .log, tbody";
   const clipped = [];
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let text; (text = texts.nextNode());) {
     const element = text.parentElement;
-    if (!text.data.trim() || !element.checkVisibility() || element.closest("#monitor-lines, .log, tbody")) continue;
+    if (!text.data.trim() || !element.checkVisibility() || element.closest(others)) continue;
     const box = element.closest(boxes).getBoundingClientRect();
     const range = document.createRange();
     range.selectNodeContents(text);
@@ -121,12 +124,12 @@ def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:
     seen = """() => {
       const list = document.querySelector("#monitor-lines").getBoundingClientRect();
       const inside = line => line.top >= list.top && line.bottom <= list.bottom;
-      return [...document.querySelectorAll("#monitor-lines li")]
+      return [...document.querySelectorAll("#monitor-lines p")]
         .filter(line => inside(line.getBoundingClientRect())).map(line => line.textContent);
     }"""
     assert page.evaluate(seen)[-6:] == lines[-6:]
     show_longest(page, [])  # which leaves the monitor less room
-    expect(page.locator("#monitor-lines li").last).to_be_in_viewport(ratio=1)
+    expect(page.locator("#monitor-lines p").last).to_be_in_viewport(ratio=1)
     page.wait_for_function(f"({seen})().at(-1) === {lines[-1]!r}")
 
 
@@ -134,7 +137,7 @@ def test_a_line_of_80_columns_is_not_broken(page: Page) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", ["m" * 80])
-        line = page.locator("#monitor-lines li").last
+        line = page.locator("#monitor-lines p").last
         one_line = page.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)", line.element_handle())
         box = line.bounding_box()
         assert box

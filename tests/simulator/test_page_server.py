@@ -4,12 +4,16 @@ import asyncio
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from audio.player import CLIPS
 from simulator.page.server import FILES, Page, PageError
+from simulator.system import System
+
+RACE_LIMIT_S = 90.0
 
 
 @pytest.fixture
@@ -73,3 +77,24 @@ def test_it_listens_to_this_machine_only(page: Page) -> None:
 def test_a_port_that_is_in_use(page: Page) -> None:
     with pytest.raises(PageError, match=rf"^port {page.port} is not available: choose another with --port \(Address"):
         Page(page.port)
+
+
+@pytest.mark.process
+def test_a_race_begins_also_while_a_button_is_held_down(page: Page, tmp_path: Path) -> None:
+    async def race() -> str:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.ws_connect(page.address + "system", origin=page.address.rstrip("/")) as socket,
+        ):
+            await socket.send_str("hold single")
+            await socket.send_str("race")
+            async for message in socket:
+                text = message.json().get("race", {}).get("text", "")
+                if text.endswith("."):
+                    return str(text)
+        return ""
+
+    with System(tmp_path, False, page.report) as system:
+        page.show(system)
+        assert "got in at" in asyncio.run(asyncio.wait_for(race(), RACE_LIMIT_S))
+        assert not system.held

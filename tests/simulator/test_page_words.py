@@ -138,8 +138,8 @@ def test_each_colour_of_the_monitor_is_seen(page: Page) -> None:
     lines = [f"{code}word{COLORED.end} plain" for code in codes]
     page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", lines)
     colors = "spans => spans.map(span => getComputedStyle(span).color)"
-    coloured = {*page.locator("#monitor-lines li:has(span + span) span:first-child").evaluate_all(colors)}
-    plain = {*page.locator("#monitor-lines li:has(span + span) span:last-child").evaluate_all(colors)}
+    coloured = {*page.locator("#monitor-lines p:has(span + span) span:first-child").evaluate_all(colors)}
+    plain = {*page.locator("#monitor-lines p:has(span + span) span:last-child").evaluate_all(colors)}
     assert (len(coloured), len(plain)) == (len(codes), 1)
     assert not coloured & plain
 

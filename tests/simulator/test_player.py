@@ -92,6 +92,15 @@ def test_a_killed_player_is_silent(pi: VirtualPi, tmp_path: Path) -> None:
 
 
 @pytest.mark.process
+def test_it_ends_with_its_pi(tmp_path: Path) -> None:
+    buzzer = clip(tmp_path, "buzzer", FRAME * 100_000)
+    with VirtualPi() as pi:
+        player = start(pi, "-q", buzzer, buzzer)
+        pi.wait_for(lambda pi: bool(pi.sounding), SOON_S)
+    assert player.wait(SOON_S) == 0
+
+
+@pytest.mark.process
 def test_a_sound_card_that_does_not_mix(pi: VirtualPi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUAL_PI_SOUND_CARD", str(tmp_path / "card"))
     player = start(pi, "-q", clip(tmp_path, "buzzer", FRAME * 100_000))
