@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from back_office import commands, devices, show
+from back_office import commands, devices, report_command, show
 from back_office.desk import RefusedError
 from common.daemon import argument_parser, exit_without_package, settings_or_exit
 
@@ -13,13 +13,14 @@ COMMANDS = (
     show,
     commands,
     devices,
+    report_command,
 )
 """The modules that add commands; what a command sets as `run` takes the options and the settings."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Do what the command says; a refusal is one line, and the exit status 1."""
-    parser = argument_parser("back-office", "The operator's desk: look up a card, and change its pass.")
+    parser = argument_parser("back-office", "The operator's desk: look up a card, change its pass, count a day.")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(subparsers)

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 from back_office.desk import OwedTrip, RefusedError
+from common.events import date_and_time
+from common.journal import Entry
 from common.passes import PassType
 from common.text import printable
-from system_monitor.events import date_and_time
-from system_monitor.journal import Entry
 
 _OWED = {f"pass-owed:{pass_type}": pass_type for pass_type in (PassType.SINGLE_USE, PassType.TEN_TRIP)}
 

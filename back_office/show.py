@@ -13,8 +13,8 @@ from common.text import printable, takes_colours
 
 if TYPE_CHECKING:  # it needs the package redis, and --help does not
     from back_office.holding import Holding
-    from system_monitor.events import Event
-    from system_monitor.journal import Entry
+    from common.events import Event
+    from common.journal import Entry
 
 LOOKED_AT, SHOWN = 10_000, 10
 
@@ -84,7 +84,7 @@ def history_of(card: str, newest_first: "Iterable[Entry]") -> History:
 
 
 def _as_text(holding: "Holding", history: History) -> str:
-    from system_monitor.rendering import COLORED, PLAIN, Renderer
+    from common.rendering import COLORED, PLAIN, Renderer
 
     renderer = Renderer(COLORED if takes_colours() else PLAIN)
     shown = f"the last {SHOWN} of {history.found} events" if history.found > SHOWN else f"events: {history.found}"
@@ -99,7 +99,7 @@ def _as_text(holding: "Holding", history: History) -> str:
 
 
 def _reach(history: History) -> str:
-    from system_monitor.events import LATEST_MS, date_and_time
+    from common.events import LATEST_MS, date_and_time
 
     if history.back_to_ms is None:
         return "the empty journal"
@@ -108,7 +108,7 @@ def _reach(history: History) -> str:
 
 
 def _as_json(holding: "Holding", history: History) -> str:
-    from system_monitor.rendering import json_line
+    from common.rendering import json_line
 
     facts = {
         "cardSerialNumber": holding.card,

@@ -10,14 +10,14 @@ from back_office.desk import Change, OwedTrip, RefusedError
 from back_office.holding import Holding
 from back_office.owed import find_owed_trip
 from common import scripts
+from common.events import EventId
+from common.journal import Journal
 from common.keys import RECEIPT_PREFIX
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.request import Request
 from common.scripts import CHANGE
 from common.settings import Settings
-from system_monitor.events import EventId
-from system_monitor.journal import Journal
 
 SOCKET_TIMEOUT_S = 2.0
 REPLICATION_LIMIT_MS = 1000

@@ -4,5 +4,5 @@ JOURNAL = "transit-pass:events"
 RECEIPT_PREFIX = "transit-pass:receipt:"
 SPENT_PREFIX = "transit-pass:spent:"
 DEVICES = "transit-pass:devices"
-CHANNELS = "pass-*"  # a pattern that matches all that are about passes
 DEVICE_STATUS = "device-status"
+CHANNELS = "pass-*", DEVICE_STATUS  # patterns that match all channels

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from redis import Redis
-from redis._parsers import _RESP2Parser
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import RedisError
@@ -14,6 +13,7 @@ from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from common.redis_connection import CHECKED, reading
+from common.replies import ReplyParser
 from common.settings import Settings, with_port
 
 
@@ -106,7 +106,7 @@ def _checked(client: Redis) -> Redis:
     """Let the client raise errors of redis-py only, whatever it is sent."""
     pool = client.connection_pool
     pool.connection_class = CHECKED[pool.connection_class]
-    pool.connection_kwargs["parser_class"] = _RESP2Parser  # hiredis, if a system has it, raises errors of its own
+    pool.connection_kwargs["parser_class"] = ReplyParser  # hiredis, if a system has it, raises errors of its own
     for command, callback in client.response_callbacks.items():
         client.response_callbacks[command] = _reading(callback)
     return client

@@ -4,24 +4,26 @@ import io
 import os
 import socket
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 from common.clock import Clock
 from common.daemon import exit_without_package, settings_or_exit
+from common.rendering import COLORED, PLAIN, Renderer
 from common.service_manager import ServiceManager
 from common.text import takes_colours
-from system_monitor.options import parser
-from system_monitor.rendering import COLORED, PLAIN, Renderer
+from system_monitor.options import read_options
+from system_monitor.stats import StatsTerminal
 from system_monitor.stopping import Stopping
 from system_monitor.terminal import JSON_ESCAPES, OutputError, Terminal
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the options, then show what they ask for."""
-    options = parser().parse_args(arguments)
+    """Read the options, then show what they ask for."""
+    options = read_options(arguments)
     try:
         from redis.exceptions import RedisError
 
@@ -38,43 +40,50 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit("system-monitor: the standard output is closed")
     if isinstance(sys.stdout, io.TextIOWrapper):  # an event may have characters that the locale lacks
         sys.stdout.reconfigure(errors=JSON_ESCAPES if options.json else "backslashreplace")
-    style = COLORED if _is_colored(options.color) else PLAIN
-    terminal = Terminal(Renderer(style), options.json, sys.stdout, sys.stderr or io.StringIO())
+    terminal = _terminal(options, sys.stdout, sys.stderr or io.StringIO())
     clock = Clock()
     service_manager = ServiceManager(clock)
     source = RedisSource(settings, each_batch=partial(service_manager.report, None))
     stopping = Stopping()
+    place = SavedPlace(os.environ.get("STATE_DIRECTORY"))
+    selection = Selection(
+        options.card,
+        options.last,
+        options.since,
+        options.until,
+        frozenset(options.device),
+        frozenset(options.kind),
+        options.zone,
+    )
     own_name = f"system-monitor-{socket.gethostname()}"  # not the setting, which may be that of a gate on this Pi
     devices = DeviceWatch(source, terminal.notice, own_name if service_manager.is_there else None)
-    monitor = Monitor(
-        source,
-        Selection(options.card, options.last, options.since),
-        terminal,
-        clock,
-        service_manager,
-        SavedPlace(os.environ.get("STATE_DIRECTORY")),
-        stopping,
-        devices,
-    )
+    monitor = Monitor(source, selection, terminal, clock, service_manager, place, stopping, devices)
     stopping.listen()
     try:
         if options.devices:
-            view = DeviceView(source, terminal, clock, options.json, is_screen())
+            view = DeviceView(source, terminal, clock, options.json, is_screen(), options.zone)
             with suppress(KeyboardInterrupt):
                 (view.follow if options.follow else view.show)()
             return
         try:
-            if options.follow:
-                monitor.follow()
-            monitor.show_history()
+            (monitor.follow if options.follow else monitor.show_history)()
+            terminal.finish()
         except KeyboardInterrupt:
             monitor.flush()
+            terminal.finish()
             terminal.summarize()
             devices.stop()
     except OutputError as error:
         _end_without_output(error)
     except RedisError as error:
         sys.exit(f"system-monitor: {source.explain(error)}")
+
+
+def _terminal(options: Namespace, output: TextIO, errors: TextIO) -> Terminal:
+    renderer = Renderer(COLORED if _is_colored(options.color) else PLAIN, zone=options.zone)
+    if options.stats:
+        return StatsTerminal(renderer, output, errors, options.follow, options.zone)
+    return Terminal(renderer, options.json, output, errors)
 
 
 def _end_without_output(error: OutputError) -> NoReturn:

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from common.events import START, Event, EventId
+from common.journal import BATCH, Entry, Facts, Journal
 from common.keys import JOURNAL
-from system_monitor.events import START, Event, EventId
-from system_monitor.journal import BATCH, Entry, Facts, Journal
 
 REMEMBERED_IDS = 100_000  # as many as a journal of the default length has
 

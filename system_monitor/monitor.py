@@ -1,20 +1,21 @@
 """Following events: messages tell at once that something happened, the journal tells everything that did."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.clock import Clock
+from common.events import Event, EventId, MalformedEventError
+from common.journal import Facts
+from common.rendering import count
 from common.service_manager import ServiceManager
 from common.text import printable
 from system_monitor.device_watch import DeviceWatch
-from system_monitor.events import Event, EventId, MalformedEventError, date_and_time
 from system_monitor.history import Selection, past_events
-from system_monitor.journal import Facts
 from system_monitor.journal_reader import JournalReader, Place
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import count
 from system_monitor.saved_place import SavedPlace
 from system_monitor.stopping import Stopping
 from system_monitor.subscription import Message, Subscription
@@ -46,7 +47,9 @@ class Monitor:
         saved_place: SavedPlace | None = None,
         stopping: Stopping | None = None,
         devices: DeviceWatch | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        """Create a monitor; `now` is the Unix time in seconds, by which it ends if an end is selected."""
         self._source = source
         self._journal = source.journal
         self._selection = selection
@@ -56,6 +59,7 @@ class Monitor:
         self._saved_place = saved_place or SavedPlace(None)
         self._stopping = stopping or Stopping()
         self._devices = devices or DeviceWatch(source, terminal.notice, own_name=None)
+        self._now = now
         self._two_hours = TwoHours()
         self._reader = JournalReader(self._journal, terminal.notice, recall=self._two_hours.explained)
         self._has_started = False
@@ -78,16 +82,18 @@ class Monitor:
         self.flush()
 
     def follow(self) -> None:
-        """Show the history, or go on from the saved place; then show live events; reconnect; never return."""
+        """Show the history, or go on from the saved place; then show live events; reconnect; end when it is time."""
         self._go_on()
         told: set[str] = set()
         retry_s = FIRST_RETRY_S
-        while True:
+        while not self._is_over():
             try:
                 with self._source.subscription() as subscription:
                     self._catch_up(has_told=bool(told))
                     told, retry_s = set(), FIRST_RETRY_S
                     self._relay(subscription)
+                    self._read_on()
+                    self.flush()
             except RedisError as error:
                 problem = self._source.explain(error)
                 self._service_manager.report(problem)
@@ -106,13 +112,15 @@ class Monitor:
             if self._has_started:
                 self._save(self._reader.place)
 
+    def _is_over(self) -> bool:
+        until_ms = self._selection.until_ms
+        return until_ms is not None and self._now() * 1000 >= until_ms
+
     def _check_reach(self, facts: Facts) -> None:
         since_ms = self._selection.since_ms
-        if since_ms is not None and facts.oldest and facts.added > facts.length:
-            id_, event = facts.oldest
-            at = event.at if event else None
-            if at is None or at > since_ms:
-                self._terminal.notice(f"the journal reaches back only to {id_ if at is None else date_and_time(at)}")
+        begin = None if since_ms is None else facts.begin_after(since_ms, self._selection.zone)
+        if begin:
+            self._terminal.notice(f"the journal reaches back only to {begin}")
 
     def _go_on(self) -> None:
         try:
@@ -147,11 +155,11 @@ class Monitor:
         self._has_connected = True
 
     def _relay(self, subscription: Subscription) -> None:
-        """Show what arrives until the connection fails; an unanswered ping is a failure, too."""
+        """Show what arrives until it is time to end, or the connection fails; an unanswered ping is a failure, too."""
         heard_at = looked_at = self._clock.now()
         pinged_at: float | None = None
         self._devices.begin()
-        while True:
+        while not self._is_over():
             self._service_manager.report(None)
             messages = subscription.read(LONGEST_WAIT_S)
             now = self._clock.now()
@@ -204,5 +212,7 @@ class Monitor:
         return entries
 
     def _show(self, event: Event | None) -> None:
-        if event and self._selection.includes(event):
-            self._terminal.show(self._two_hours.explained(event))
+        if event:
+            explained = self._two_hours.explained(event)  # also if it is not shown: it may explain one that is
+            if self._selection.includes(event):
+                self._terminal.show(explained)

@@ -7,12 +7,12 @@ from typing import Any
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
 from common.devices import Devices, read_devices
+from common.journal import Journal, is_absent
 from common.keys import CHANNELS, JOURNAL
 from common.redis_client import redis_client
 from common.redis_connection import reading
 from common.redis_errors import explain
 from common.settings import Settings
-from system_monitor.journal import Journal, is_absent
 from system_monitor.subscription import Subscription, subscription
 
 SOCKET_TIMEOUT_S = 4.0
@@ -84,7 +84,7 @@ def subscribed(redis: Any) -> Iterator[Subscription]:  # noqa: ANN401  # redis-p
                 yield found
                 return
     except NoPermissionError:
-        refused.append(f"PSUBSCRIBE {CHANNELS}")
+        refused.append(f"PSUBSCRIBE {' '.join(CHANNELS)}")
     raise NoPermissionError(f"missing are {', '.join(refused)}")
 
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from system_monitor.events import EventId
+from common.events import EventId
 from system_monitor.journal_reader import Place
 
 LINE_LENGTH = 80  # two numbers of 20 digits, one of at most 20, and their separators

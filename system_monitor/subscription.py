@@ -49,12 +49,14 @@ class Subscription:
             NoPermissionError: the user may not.
             RedisError: the connection is lost, or there is no answer in time.
         """
-        self._connection.send_command("PSUBSCRIBE", CHANNELS)
+        self._connection.send_command("PSUBSCRIBE", *CHANNELS)
         deadline = time.monotonic() + timeout_s
-        while not (messages := self.read(max(0.0, deadline - time.monotonic()))):
+        messages: list[Message] = []  # others may come with the confirmations, one for each pattern
+        while sum(message.kind == "psubscribe" for message in messages) < len(CHANNELS):
             if time.monotonic() >= deadline:
                 raise SlowAnswerError
-        self._messages = messages  # others may have come with the answer
+            messages += self.read(max(0.0, deadline - time.monotonic())) or ()
+        self._messages = messages
 
     def ping(self) -> None:
         """Ask for a message of the kind `pong`."""

@@ -5,17 +5,26 @@ from collections import Counter
 from contextlib import suppress
 from typing import TextIO
 
-from system_monitor.events import Event
-from system_monitor.rendering import Renderer, count, json_escaped, json_line
+from common.events import Event
+from common.keys import DEVICE_STATUS
+from common.rendering import Renderer, count, json_escaped, json_line
 
-_KINDS = {
-    "pass-issued": "issued",
-    "pass-activated": "activated",
-    "pass-used": "used",
-    "pass-denied": "denied",
-    "pass-reversed": "reversed",
-    "pass-owed": "owed",
+KINDS = {
+    "issued": "pass-issued",
+    "activated": "pass-activated",
+    "used": "pass-used",
+    "denied": "pass-denied",
+    "reversed": "pass-reversed",
+    "owed": "pass-owed",
+    "blocked": "pass-blocked",
+    "unblocked": "pass-unblocked",
+    "moved": "pass-moved",
+    "credited": "pass-credited",
+    "voided": "pass-voided",
+    "status": DEVICE_STATUS,
 }
+"""What an event's kind is called, in the summary and by `--kind`."""
+_NAMES = {kind: name for name, kind in KINDS.items()}
 JSON_ESCAPES = "json-escapes"
 """How a stream whose encoding lacks a character writes it (the `errors` of a `TextIOWrapper`): as JSON does."""
 
@@ -45,7 +54,7 @@ class Terminal:
         Raises:
             OutputError: the output takes no more.
         """
-        self._shown[_KINDS.get(event.kind, "other")] += 1
+        self._note(event)
         self._write(json_line(event) if self._as_json else self._renderer.line(event))
 
     def show_malformed(self, channel: str, reason: str) -> None:
@@ -90,6 +99,14 @@ class Terminal:
         except (OSError, ValueError) as error:
             raise OutputError from error
 
+    def finish(self) -> None:
+        """Write what is left to write at the end.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
+        self.flush()
+
     def summarize(self) -> None:
         """Write how many events of each kind were shown.
 
@@ -98,6 +115,9 @@ class Terminal:
         """
         kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self._shown.items()))
         self.notice(f"{count(self._shown.total(), 'event')} shown{': ' if kinds else ''}{kinds}")
+
+    def _note(self, event: Event) -> None:
+        self._shown[_NAMES.get(event.kind, "other")] += 1
 
     def _write(self, line: str) -> None:
         self._put(line + "\n")

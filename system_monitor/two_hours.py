@@ -2,9 +2,9 @@
 
 from itertools import islice
 
-from system_monitor.events import Event
+from common.events import Event
+from common.rendering import RAN_OUT
 
-RAN_OUT = "two-hours-ran-out"
 MOST_CARDS = 10_000
 _LONGEST_NUMBER = 25  # the digits of a 10-byte UID
 _ROUNDING_MS = 1000  # `remainingTime` is in whole seconds

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from redis.exceptions import RedisError
 
 from common.cards import Card
+from common.events import START, Event, EventId, MalformedEventError
 from common.keys import JOURNAL
 from simulator.server import Server
-from system_monitor.events import START, Event, EventId, MalformedEventError
 
 PHONE = "a phone is not a card"
 

@@ -55,7 +55,7 @@ def calm(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
         server.client() as redis,
         _listener([sys.executable, "-m", "system_monitor"], server, folder) as process,
     ):
-        wait_for(lambda: redis.pubsub_numpat() == 1)
+        wait_for(redis.pubsub_numpat)
         used_s, began_at = processor_s(process.pid), time.monotonic()
         for number in range(100 * seconds):
             redis.publish("pass-used:TEN_TRIP", PAYLOAD)
@@ -68,7 +68,7 @@ def calm(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
 def _events_per_s(command: list[str], server: Server, redis: Redis, folder: Path, events: int) -> float:
     """Return how many events a listener has written in a second; all of them must be there."""
     with _listener(command, server, folder) as process:
-        wait_for(lambda: redis.pubsub_numpat() == 1)
+        wait_for(redis.pubsub_numpat)
         began_at = time.monotonic()
         for _ in range(0, events, BATCH):
             redis.eval(PUBLISH, 0, BATCH, PAYLOAD)

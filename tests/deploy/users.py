@@ -28,7 +28,7 @@ USERS: Mapping[str, Sequence[tuple[str, ...]]] = {
     "office": TO_CHANGE,
     "viewer": TO_VIEW,
 }
-READERS = {"monitor": f"+ping +psubscribe &{CHANNELS}", "viewer": "+ping"}
+READERS = {"monitor": f"+ping +psubscribe {' '.join(f'&{channel}' for channel in CHANNELS)}", "viewer": "+ping"}
 """The users who change no pass and add no event, and their rights without keys."""
 WRITTEN_BY_READERS = {"monitor": TO_PULSE_OF_A_MONITOR}
 

@@ -108,8 +108,8 @@ class TestRights:
             ("gate", "-evalsha", "'evalsha'"),
             ("terminal", "-exists", "missing are EXISTS"),
             ("desk", "-renamenx", "missing are RENAMENX"),
-            ("monitor", "-psubscribe", "PSUBSCRIBE pass-*"),
-            ("monitor", "resetchannels", "PSUBSCRIBE pass-*"),
+            ("monitor", "-psubscribe", "PSUBSCRIBE pass-* device-status"),
+            ("monitor", "resetchannels", "PSUBSCRIBE pass-* device-status"),
             ("monitor", "-xinfo", "XINFO STREAM"),
         ],
     )

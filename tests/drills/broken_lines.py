@@ -32,7 +32,7 @@ def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
         closing(PassStore(Settings("gate", redis_port=server.port), TO_USE)) as gate,
     ):
         with server.client() as redis:
-            wait_for(lambda: redis.pubsub_numpat() == 1)
+            wait_for(redis.pubsub_numpat)
         traffic = threading.Thread(target=_ride, args=(gate, rounds))
         traffic.start()
         noticed_after_s = _trouble(server, proxy, monitor)

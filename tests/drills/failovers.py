@@ -142,7 +142,7 @@ class Cluster:
         environment = {PREFIX + "REDIS_SENTINELS": sentinels, PREFIX + "REDIS_SENTINEL_MASTER": MASTER}
         program = Program("system_monitor", "--json", environment=environment)
         with self.primary.client() as redis:
-            wait_for(lambda: redis.pubsub_numpat() == 1)
+            wait_for(redis.pubsub_numpat)
         return program
 
     def lose_the_primary(self, for_s: float = SHORTEST_OUTAGE_S) -> Server:

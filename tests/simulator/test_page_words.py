@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from audio.player import CLIPS
-from system_monitor.rendering import COLORED
+from common.rendering import COLORED
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Page, expect

@@ -11,13 +11,13 @@ from redis import Redis
 
 from common.devices import Device, Devices, State, read_devices
 from common.keys import DEVICES
+from common.rendering import PLAIN, Renderer
 from common.settings import PREFIX, Settings
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from system_monitor.device_view import DeviceView
 from system_monitor.device_watch import DeviceWatch
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
 from tests.in_process import TimeIsUp

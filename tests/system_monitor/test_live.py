@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from common.keys import DEVICE_STATUS
 from common.pass_store import PassStore
 from common.passes import PassType
+from common.rendering import PLAIN, Renderer
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from system_monitor.history import Selection
 from system_monitor.monitor import LONGEST_RETRY_S, Monitor
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingServiceManager
@@ -53,6 +54,22 @@ def test_only_the_selected_card_is_shown(settings: Settings, redis: Redis, store
         for card in ("1", "2", "3", "2"):
             store.use(card)
         assert watch.wait_for_output(2) == published(redis)[1::2]
+
+
+def test_a_device_tells_its_state(settings: Settings, redis: Redis) -> None:
+    payload = '{"device":"gate-2","program":"entry-gate","state":"out-of-service","problem":"no reader","at":7}'
+    with Watch(settings, redis, as_json=False) as watch:
+        redis.publish(DEVICE_STATUS, payload)
+        assert watch.wait_for_output(1)[0].endswith("  gate-2    out of service: no reader")
+
+
+def test_what_is_selected_is_shown_as_it_happens(settings: Settings, redis: Redis, store: PassStore) -> None:
+    selection = Selection(devices=frozenset({"test"}), kinds=frozenset({"pass-issued"}))
+    with Watch(settings, redis, selection=selection) as watch:
+        redis.publish("pass-issued:TEN_TRIP", '{"device":"another"}')
+        store.use("2")
+        store.issue(store.new_request("2"), PassType.TEN_TRIP)
+        assert watch.wait_for_output(1) == published(redis)[1:]
 
 
 def test_what_happens_while_it_starts_is_shown_once(settings: Settings, redis: Redis, store: PassStore) -> None:
@@ -127,7 +144,7 @@ def test_missing_rights_are_named(settings: Settings, redis: Redis) -> None:
             watch.wait_for_notice("connected")
     finally:
         redis.acl_deluser("watcher")
-    assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-*: check the rights" in notice
+    assert "XRANGE transit-pass:events, XINFO STREAM, PSUBSCRIBE pass-* device-status: check the rights" in notice
 
 
 class Naps(FakeClock):

@@ -1,16 +1,18 @@
 """Following: the journal of a real server; time and what the subscription brings are the test's."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import chain
 
 import pytest
 from redis import Redis
 
+from common.events import START
+from common.journal import BATCH
 from common.keys import JOURNAL
 from common.settings import Settings
-from system_monitor.events import START
-from system_monitor.journal import BATCH
-from system_monitor.monitor import LONGEST_WAIT_S, LOOK_INTERVAL_S
+from system_monitor.history import Selection
+from system_monitor.monitor import LONGEST_RETRY_S, LONGEST_WAIT_S, LOOK_INTERVAL_S
 from system_monitor.redis_source import RedisSource
 from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, published
 
@@ -327,3 +329,28 @@ def test_ids_that_are_not_remembered_any_more_are_looked_up(
     watch.clock.at(5, repeat)
     watch.run(until=6)
     assert watch.output == published(redis)
+
+
+class TestEnd:
+    @pytest.fixture
+    def ending(self, settings: Settings) -> ScriptedWatch:
+        return ScriptedWatch(settings, selection=Selection(until_ms=10_000))
+
+    def test_events_before_it_are_shown(self, ending: ScriptedWatch, redis: Redis) -> None:
+        for at in (9.0, 9.9, 11.0):
+            live(ending, redis, at, id_=f"{int(at * 1000)}-0")
+        ending.run(until=20)
+        assert ending.output == published(redis)[:2]
+        assert ending.clock.now() <= 11
+
+    def test_what_happened_before_it_is_known_by_its_time(self, ending: ScriptedWatch, redis: Redis) -> None:
+        for at in (9_000, 10_000):
+            write = partial(redis.xadd, JOURNAL, {"channel": "pass-denied", "payload": f'{{"at":{at}}}'})
+            ending.clock.at(9.9, write)
+        ending.run(until=20)
+        assert ending.output == published(redis)[:1]
+
+    def test_it_comes_also_without_redis(self, ending: ScriptedWatch) -> None:
+        ending.source.go_away()
+        ending.run(until=20)
+        assert 10 <= ending.clock.now() <= 10 + LONGEST_RETRY_S

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,7 +14,8 @@ from common.keys import JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
 from system_monitor.__main__ import main
-from system_monitor.options import milliseconds, serial_number
+from system_monitor.options import milliseconds, read_options, serial_number
+from system_monitor.terminal import KINDS
 from tests.system_monitor.watching import DENIAL, deny, published
 
 EXPECTED_CARD = "expected a serial number such as 43405556992, or a UID such as 0A:1B:2C:3D"
@@ -26,8 +28,8 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     monkeypatch.setattr("signal.signal", lambda *_: None)
     monkeypatch.setenv(f"{PREFIX}REDIS_PORT", str(server.port))
 
-    def run(*options: str) -> tuple[list[str], list[str]]:
-        main(["--no-follow", *options])
+    def run(*options: str, follows: bool = False) -> tuple[list[str], list[str]]:
+        main([*([] if follows else ["--no-follow"]), *options])
         output = capsys.readouterr()
         return output.out.splitlines(), output.err.splitlines()
 
@@ -82,6 +84,96 @@ def test_the_last_since(run: Run, redis: Redis) -> None:
     assert run("--json", "--since", "2h", "-n", "4") == (new[-4:], [])
     assert run("--json", "--since", "2h", "-n", "0") == ([], [])
     assert run("--json", "--since", "2h", "-n", "2", "--card", "1") == (new[1::3][-2:], [])
+
+
+def write(redis: Redis, channel: str, at: int | None, device: str = "gate-1", **fields: object) -> None:
+    payload = json.dumps({"cardSerialNumber": "7", "device": device, "at": at} | fields)
+    redis.xadd(JOURNAL, {"channel": channel, "payload": payload})
+
+
+NOON = 1_769_860_800_000  # 2026-01-31 12:00:00 UTC
+
+
+class TestSelection:
+    @pytest.fixture(autouse=True)
+    def journal(self, redis: Redis) -> None:
+        write(redis, "pass-issued:TEN_TRIP", NOON, device="terminal-1")
+        write(redis, "pass-used:TEN_TRIP", NOON + 1000)
+        write(redis, "pass-denied", NOON + 2000, device="gate-2")
+        write(redis, "device-status", NOON + 3000, device="gate-2", state="stopped")
+        write(redis, "pass-moved", NOON + 4000, device="desk", to="8")
+        write(redis, "pass-denied", None, device="gate-3")  # its time is that of its entry
+
+    @pytest.mark.parametrize(
+        ("options", "shown"),
+        [
+            (["--device", "gate-2"], [2, 3]),
+            (["--device", "gate-2", "--device", "desk"], [2, 3, 4]),
+            (["--device", "gate"], []),
+            (["--kind", "issued,used"], [0, 1]),
+            (["--kind", "issued", "--kind", "moved,denied"], [0, 2, 4, 5]),
+            (["--kind", "status"], [3]),
+            (["--kind", "denied", "--device", "gate-2"], [2]),
+            (["--card", "8"], [4]),
+            (["--card", "7"], [0, 1, 2, 3, 4, 5]),
+            (["-n", "2", "--kind", "issued,used,denied"], [2, 5]),
+            (["-n", "2", "--until", "2026-01-31T12:00:03+00:00"], [1, 2]),
+            (["--until", "2026-01-31T12:00:02+00:00"], [0, 1]),
+            (["--since", "2026-01-31T12:00:01Z", "--until", "2026-01-31T12:00:04Z"], [1, 2, 3]),
+        ],
+    )
+    def test_what_is_shown(self, run: Run, redis: Redis, options: list[str], shown: list[int]) -> None:
+        output, _ = run("--json", *options)
+        assert output == [published(redis)[number] for number in shown]
+
+    def test_an_end_that_is_past_ends_at_once(self, run: Run, redis: Redis) -> None:
+        output, _ = run("--json", "--until", "2026-01-31T12:00:02Z", follows=True)
+        assert output == published(redis)[:2]
+
+    def test_in_utc(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "IST-5:30")
+            time.tzset()
+            local, _ = run("-n", "6", "--since", "2026-01-31 17:30:01", "--until", "2026-01-31 17:30:02")
+            utc, _ = run("-n", "6", "--since", "2026-01-31 12:00:01", "--until", "2026-01-31 12:00:02", "--utc")
+        time.tzset()
+        assert (local[0][:21], utc[0][:21]) == ("2026-01-31 17:30:01  ", "2026-01-31 12:00:01  ")
+        assert [line[21:] for line in local[:1]] == [line[21:] for line in utc[:1]]
+
+    @pytest.mark.usefixtures("in_utc")
+    def test_stats(self, run: Run, redis: Redis) -> None:
+        redis.xtrim(JOURNAL, maxlen=5, approximate=False)
+        for seconds in (61, 62, 180):
+            write(redis, "pass-used:SINGLE_USE", NOON + seconds * 1000)
+        redis.xadd(JOURNAL, {"channel": "pass-denied", "payload": "nonsense"})
+        output, errors = run("--stats", "--until", "2026-01-31 12:05")
+        assert output == [
+            "2026-01-31 12:00       1 entries      0 sales      1 denials     0.07 events/s",
+            "2026-01-31 12:01       2 entries      0 sales      0 denials     0.03 events/s",
+            "2026-01-31 12:03       1 entries      0 sales      0 denials     0.02 events/s",
+        ]
+        assert errors == ["system-monitor: the journal reaches back only to 2026-01-31 12:00:01"]
+
+
+def test_a_denial_is_explained_by_what_is_not_shown(run: Run, redis: Redis) -> None:
+    write(redis, "pass-used:TWO_HOUR", NOON, remainingTime=7200)
+    write(redis, "pass-denied", NOON + 7_201_000, device="gate-2", reason="no-pass")
+    for options in (["--kind", "denied"], ["--device", "gate-2", "--since", "2026-01-31T10:00Z"], ["-n", "1"]):
+        output, _ = run(*options)
+        assert [line.partition("denied")[2] for line in output] == [": two hours ran out"]
+
+
+def test_help_fits_a_screen(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 30
+    assert max(map(len, lines)) < 80
+    examples = [line for line in lines if line.startswith("  python -m system_monitor")]
+    assert len(examples) == 4
+    for example in examples:
+        read_options(shlex.split(example.partition(">")[0])[3:])
 
 
 def test_since(run: Run, redis: Redis) -> None:
@@ -186,6 +278,11 @@ def test_colors(
         (["--since", "99999999d"], "argument --since: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
         (["--card", "0A:1B:2C"], f"argument --card: {EXPECTED_CARD}"),
         (["--card", "seven"], f"argument --card: {EXPECTED_CARD}"),
+        (["--kind", "used,sold"], f"argument --kind: expected some of {','.join(KINDS)}"),
+        (["--kind", ""], f"argument --kind: expected some of {','.join(KINDS)}"),
+        (["--until", "later"], "argument --until: expected 90s, 30m, 2h, 1d, 14:00 or 2026-01-31 14:00"),
+        (["--since", "1h", "--until", "2h"], "--until must be later than --since"),
+        (["--stats", "--json"], "--stats prints no JSON"),
         (["-n", "-3"], "argument -n: expected a number of events"),
         (["-n", "x"], "argument -n: expected a number of events"),
     ],

@@ -43,7 +43,7 @@ def run(server: Server, *options: str, stdout: IO[bytes]) -> "subprocess.Complet
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_a_summary(server: Server, redis: Redis, signal_: signal.Signals) -> None:
     with Program("system_monitor", environment=environment(server)) as program:
-        wait_for(lambda: redis.pubsub_numpat() == 1)
+        wait_for(redis.pubsub_numpat)
         redis.publish("pass-denied", DENIAL % "7")
         program.wait_for_output("denied: no pass")
         assert program.stop(signal_) == 0
@@ -148,7 +148,7 @@ def test_a_kill_loses_nothing(server: Server, redis: Redis, tmp_path: Path) -> N
     deny(redis, "first")
     for _ in range(4):
         with Program("system_monitor", "--json", environment=variables) as program:
-            wait_for(lambda: redis.pubsub_numpat() == 1)
+            wait_for(redis.pubsub_numpat)
             wait_for((tmp_path / "place").exists)  # what came before the first start is shown in part only
             for number in range(50):
                 redis.publish("pass-denied", deny(redis, str(number)))
@@ -176,7 +176,7 @@ def test_it_waits_for_a_server_and_outlives_it(server_program: Path, tmp_path: P
         program.wait_for_error("cannot reach Redis yet: no connection to Redis")
         with server, server.client() as redis:
             for _ in range(2):
-                wait_for(lambda: redis.pubsub_numpat() == 1)
+                wait_for(redis.pubsub_numpat)
                 for number in range(5):
                     deny(redis, str(number))
                 redis.publish("pass-denied", DENIAL % "live")
@@ -185,6 +185,7 @@ def test_it_waits_for_a_server_and_outlives_it(server_program: Path, tmp_path: P
                 server.start()
             wait_for(lambda: len([line for line in program.output if '"id"' in line]) == 10)
             assert [line for line in program.output if '"id"' in line] == published(redis)
+            program.wait_for_more_errors("connected again", than=1)
     assert [each for each in program.errors if "connected" in each] == [
         "system-monitor: connected",
         *["system-monitor: connected again"] * 2,

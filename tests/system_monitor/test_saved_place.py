@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from common.events import EventId
 from common.settings import Settings
-from system_monitor.events import EventId
 from system_monitor.journal_reader import Place
 from system_monitor.saved_place import SavedPlace
 from tests.system_monitor.test_monitor import GONE_BACK, add

@@ -13,7 +13,10 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 from common.redis_connection import UnreadableReplyError
 from system_monitor.subscription import Message, Subscription
 
-CONFIRMED = b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n"
+CONFIRMED = [
+    b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n",
+    b"*3\r\n$10\r\npsubscribe\r\n$13\r\ndevice-status\r\n:2\r\n",
+]
 PONG = b"*2\r\n$4\r\npong\r\n$0\r\n\r\n"
 
 
@@ -77,11 +80,19 @@ def test_it_waits_for_bytes(line: Line) -> None:
     timer.join()
 
 
-def test_what_comes_with_the_confirmation_is_kept(line: Line) -> None:
-    line.server.sendall(CONFIRMED + pmessage(b"pass-denied", b"{}"))
-    line.subscription.start(1)
-    assert line.server.recv(99) == b"PSUBSCRIBE pass-*"
-    assert line.subscription.read(0) == [Message("psubscribe", "pass-*", "1"), Message("pmessage", "pass-denied", "{}")]
+def test_what_comes_with_the_confirmations_is_kept(line: Line) -> None:
+    line.server.sendall(CONFIRMED[0] + pmessage(b"pass-denied", b"{}"))
+    timer = threading.Timer(0.05, line.server.sendall, [CONFIRMED[1] + PONG])
+    timer.start()
+    line.subscription.start(30)
+    timer.join()
+    assert line.server.recv(99) == b"PSUBSCRIBE pass-* device-status"
+    assert line.subscription.read(0) == [
+        Message("psubscribe", "pass-*", "1"),
+        Message("pmessage", "pass-denied", "{}"),
+        Message("psubscribe", "device-status", "2"),
+        Message("pong", "pong", ""),
+    ]
 
 
 def test_what_is_not_utf_8_is_replaced(line: Line) -> None:
@@ -122,6 +133,8 @@ def test_an_end_is_an_error_after_what_came_before_it(line: Line) -> None:
         line.subscription.read(0)
 
 
-def test_no_confirmation_is_an_error(line: Line) -> None:
+@pytest.mark.parametrize("confirmations", [0, 1])
+def test_a_confirmation_that_is_missing_is_an_error(line: Line, confirmations: int) -> None:
+    line.server.sendall(b"".join(CONFIRMED[:confirmations]))
     with pytest.raises(SlowAnswerError):
         line.subscription.start(0)

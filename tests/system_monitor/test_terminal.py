@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from system_monitor.events import Event
-from system_monitor.rendering import PLAIN, Renderer
+from common.events import Event
+from common.rendering import PLAIN, Renderer
 from system_monitor.terminal import Terminal
 
 ISSUED = Event.parse("pass-issued:TEN_TRIP", '{"cardSerialNumber":"7"}')

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from common.events import Event
+from common.journal import BATCH
 from common.keys import JOURNAL
+from common.rendering import PLAIN, RAN_OUT, Renderer
 from common.settings import Settings
 from system_monitor import two_hours
-from system_monitor.events import Event
 from system_monitor.history import Selection, past_events
-from system_monitor.journal import BATCH
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.saved_place import SavedPlace
-from system_monitor.two_hours import RAN_OUT, TwoHours
+from system_monitor.two_hours import TwoHours
 from tests.system_monitor.watching import ScriptedWatch
 
 NOON_MS = 1_700_049_600_000

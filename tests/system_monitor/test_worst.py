@@ -8,13 +8,28 @@ from collections.abc import Callable
 
 import pytest
 
-from system_monitor.events import Event, EventId, MalformedEventError
-from system_monitor.rendering import COLORED, PLAIN, Renderer
-from system_monitor.terminal import JSON_ESCAPES, Terminal
+from common.events import Event, EventId, MalformedEventError
+from common.rendering import COLORED, PLAIN, Renderer
+from system_monitor.terminal import JSON_ESCAPES, KINDS, Terminal
 
 COLOURS = [code for code in vars(COLORED).values() if code]
-KINDS = ["issued", "activated", "used", "denied", "reversed", "owed", "voided", ""]
-FIELDS = ["cardSerialNumber", "pass", "remainingTrips", "remainingTime", "reason", "tap", "id", "at", "device", "x"]
+NAMES = [*KINDS.values(), "pass-repainted", "pass-"]
+FIELDS = [
+    "to",
+    "trips",
+    "state",
+    "problem",
+    "cardSerialNumber",
+    "pass",
+    "remainingTrips",
+    "remainingTime",
+    "reason",
+    "tap",
+    "id",
+    "at",
+    "device",
+    "x",
+]
 LONGEST_LINE = 3500  # what is cut at 200 characters can have ten for each that is escaped
 
 Make = Callable[[random.Random], str]
@@ -69,7 +84,7 @@ def payload(chance: random.Random) -> str:
 
 
 def channel(chance: random.Random) -> str:
-    return f"pass-{chance.choice(KINDS)}" + chance.choice(["", ":TEN_TRIP", f":{any_text(chance)}", any_text(chance)])
+    return chance.choice(NAMES) + chance.choice(["", ":TEN_TRIP", f":{any_text(chance)}", any_text(chance)])
 
 
 class Output:
@@ -117,9 +132,11 @@ def test_each_message_is_one_harmless_line(as_json: bool, is_colored: bool, enco
     assert len(lines) + len(malformed) == cases
     assert all(line.isprintable() for line in [*plain, *malformed])
     assert output.notices.getvalue().splitlines()[-1].isprintable()
-    assert len(output.notices.getvalue().splitlines()[-1]) < 200
+    assert len(output.notices.getvalue().splitlines()[-1]) < 240
     if as_json:
-        assert [json.loads(line) for line in lines] == [event.payload for event in events]
+        assert [json.loads(line) for line in lines] == [
+            {"id": str(event.entry_id), **event.payload} if event.entry_id else event.payload for event in events
+        ]
     else:
         assert max(map(len, plain)) < LONGEST_LINE
 

@@ -10,15 +10,15 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NoConnectionError
 
 from common.clock import Clock
+from common.events import EventId
+from common.journal import Entry, Journal
 from common.keys import JOURNAL
+from common.rendering import PLAIN, Renderer
 from common.service_manager import ServiceManager
 from common.settings import Settings
-from system_monitor.events import EventId
 from system_monitor.history import Selection
-from system_monitor.journal import Entry, Journal
 from system_monitor.monitor import Monitor
 from system_monitor.redis_source import RedisSource
-from system_monitor.rendering import PLAIN, Renderer
 from system_monitor.saved_place import SavedPlace
 from system_monitor.subscription import Message, Subscription
 from system_monitor.terminal import Terminal
@@ -144,13 +144,27 @@ class _TracedErrors(io.StringIO):
 class ScriptedWatch:
     """A monitor on a scripted source; `run` takes no time."""
 
-    def __init__(self, settings: Settings, saved_place: SavedPlace | None = None, as_json: bool = True) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        saved_place: SavedPlace | None = None,
+        as_json: bool = True,
+        selection: Selection | None = None,
+    ) -> None:
         self.clock = FakeClock()
         self.source = ScriptedSource(settings, self.clock)
         self._output, self._errors = io.StringIO(), _TracedErrors(self.source)
         terminal = Terminal(Renderer(PLAIN), as_json, self._output, self._errors)
         self.service_manager = RecordingServiceManager(self.clock)
-        self._monitor = Monitor(self.source, Selection(), terminal, self.clock, self.service_manager, saved_place)
+        self._monitor = Monitor(
+            self.source,
+            selection or Selection(),
+            terminal,
+            self.clock,
+            self.service_manager,
+            saved_place,
+            now=self.clock.now,
+        )
 
     def run(self, until: float) -> None:
         """Follow until this time on the clock."""
@@ -207,7 +221,7 @@ class Watch:
 
     def __enter__(self) -> "Watch":
         self._thread.start()
-        wait_for(lambda: self._redis.pubsub_numpat() == 1 or self.notices)
+        wait_for(lambda: self._redis.pubsub_numpat() or self.notices)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -4,21 +4,24 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import lru_cache
 
 from common.cards import Card
+from common.events import Event
 from common.text import printable
-from system_monitor.events import Event
-from system_monitor.two_hours import RAN_OUT
 
-_PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
+RAN_OUT = "two-hours-ran-out"
+"""A reason that no program publishes: `no-pass`, of a card whose two hours have ended."""
+
+PASS_NAMES = {"SINGLE_USE": "single trip", "TEN_TRIP": "ten trip", "TWO_HOUR": "two hour"}
 _DENIALS = {
     "no-pass": "no pass",
     "invalid-pass": "invalid pass",
     "blocked-pass": "blocked pass",
     RAN_OUT: "two hours ran out",
 }
+LONGEST_REASON = 60
 WIDEST_DEVICE = 20
 WIDEST_CARD = len("card ") + 17  # of a 7-byte UID
 WIDEST_BOTH = WIDEST_DEVICE + len("card ") + 13  # of a 4-byte UID, so that its line has at most 80 columns
@@ -69,17 +72,18 @@ class Renderer:
     name has at most 20 characters and the card a 4-byte UID.
     """
 
-    def __init__(self, style: Style, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, style: Style, now: Callable[[], float] = time.time, zone: tzinfo | None = None) -> None:
         """Create a renderer.
 
         Args:
             style: the colours.
             now: the Unix time in seconds. Today's events are written without their date, and an event without a
                 time gets this one.
+            zone: the zone of the times that are written; None for the local one.
         """
         self._style = style
         self._now = now
-        self._time = lru_cache(maxsize=1000)(lambda *times: style.paint(style.time, _time(*times)))
+        self._time = lru_cache(maxsize=1000)(lambda at_s, now: style.paint(style.time, _time(at_s, now, zone)))
         codes = {
             "issued": style.sold,
             "activated": style.activated,
@@ -87,8 +91,17 @@ class Renderer:
             "denied": style.denied,
             "reversed": style.reversed,
             "owed": style.owed,
+            "blocked": style.denied,
+            "unblocked": style.reversed,
+            "voided": style.denied,
+            "moved": style.reversed,
+            "credited": style.reversed,
         }
         self._words = {word: style.paint(code, word) for word, code in codes.items()}
+        self._states = {
+            "in-service": "in service",
+            "out-of-service": style.paint(style.denied, "out of service"),
+        }
         self._device_width = len("terminal")
         self._card_width = len("card 112125033744")
 
@@ -111,7 +124,7 @@ class Renderer:
     def _sentence(self, event: Event) -> str:
         words = self._words
         pass_type = event.pass_type
-        name = _PASS_NAMES.get(pass_type) or printable(pass_type, 40)
+        name = PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
             case "pass-issued":
                 what = f"{words['issued']} {name}"
@@ -127,8 +140,22 @@ class Renderer:
                 what = f"{words['reversed']} {name}{self._left(event.pass_trips)}"
             case "pass-owed":
                 what = f"{words['owed']} one trip ({name})"
+            case "pass-blocked" | "pass-voided" as kind:
+                what = f"{words[kind.removeprefix('pass-')]} {name}{_because(event, 'reason')}"
+            case "pass-unblocked":
+                what = f"{words['unblocked']} {name}"
+            case "pass-moved":
+                what = f"{words['moved']} to card {printable(event.text_of('to'), 40)}"
+            case "pass-credited":
+                trips = event.number("trips")
+                given = name if trips is None else count(trips, "trip")
+                what = f"{words['credited']} {given}{self._left(event.pass_trips)}"
+            case "device-status":
+                state = event.text_of("state")
+                in_words = self._states.get(state) or printable(state, 40)
+                return f"{in_words}{_because(event, 'problem')}"
             case _:
-                return f"{printable(event.channel, 64)}: {printable(event.text)}"
+                return f"{printable(event.channel, 64)}: {printable(event.published)}"
         return f"{self._card(event)}  {what}"
 
     def _card(self, event: Event) -> str:
@@ -147,7 +174,7 @@ class Renderer:
 
 def json_line(event: Event) -> str:
     """Return the event as it was published, with what is unsafe to print escaped (RFC 8259, 7)."""
-    text = event.text
+    text = event.published
     return text if text.isprintable() else "".join(each if each.isprintable() else json_escaped(each) for each in text)
 
 
@@ -163,9 +190,9 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _time(at_s: int, now_minutes: int) -> str:
-    """Write a Unix time as the time of day, and with its date unless that is today's; both are in the local zone."""
-    at, now = datetime.fromtimestamp(at_s), datetime.fromtimestamp(now_minutes * 60)
+def _time(at_s: int, now_minutes: int, zone: tzinfo | None) -> str:
+    """Write a Unix time as the time of day, and with its date unless that is today's; both are in the zone."""
+    at, now = datetime.fromtimestamp(at_s, zone), datetime.fromtimestamp(now_minutes * 60, zone)
     return at.strftime("%H:%M:%S" if at.date() == now.date() else "%Y-%m-%d %H:%M:%S")
 
 
@@ -176,6 +203,12 @@ def _reason(event: Event) -> str:
         return ""
     reason = event.text_of("reason")
     return f": {_DENIALS.get(reason) or printable(reason, 40)}"
+
+
+def _because(event: Event, field: str) -> str:
+    """Return what a field says, after a colon; nothing if it is missing or empty."""
+    reason = event.payload.get(field)
+    return f": {printable(reason, LONGEST_REASON)}" if reason and isinstance(reason, str) else ""
 
 
 def _doubt(card: str) -> str:

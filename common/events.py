@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
 LARGEST_NUMBER = 10**12
@@ -16,7 +16,21 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON (RFC 8259, 6)")
 
 
-_decode = json.JSONDecoder(parse_constant=_refuse).decode  # or it takes NaN and Infinity
+_decoder = json.JSONDecoder(parse_constant=_refuse)  # or it takes NaN and Infinity
+
+
+def _decode(text: str) -> object:
+    """Decode JSON; without white space around it, as we write it, at once.
+
+    Raises:
+        ValueError: the text is not JSON.
+        RecursionError: it is nested too deep.
+    """
+    if text[:1] == "{" and text[-1:] == "}":
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
 
 
 class EventId(NamedTuple):
@@ -35,10 +49,10 @@ class EventId(NamedTuple):
         match = _ID.fullmatch(text)
         if not match:
             raise ValueError("not an event id")
-        id_ = cls(int(match[1]), int(match[2]))
-        if max(id_) >= 2**64:
+        milliseconds, sequence = int(match[1]), int(match[2])
+        if milliseconds >= 2**64 or sequence >= 2**64:
             raise ValueError("an event id out of range")
-        return id_
+        return cls(milliseconds, sequence)
 
     def __str__(self) -> str:
         return f"{self.milliseconds}-{self.sequence}"
@@ -48,9 +62,9 @@ START = EventId(0, 0)
 """The id before the first event."""
 
 
-def date_and_time(milliseconds: int) -> str:
-    """Write a Unix time before `LATEST_MS` as a local date and time."""
-    return f"{datetime.fromtimestamp(milliseconds / 1000):%Y-%m-%d %H:%M:%S}"
+def date_and_time(milliseconds: int, zone: tzinfo | None = None) -> str:
+    """Write a Unix time before `LATEST_MS` as a date and time in the zone; None for the local one."""
+    return f"{datetime.fromtimestamp(milliseconds / 1000, zone):%Y-%m-%d %H:%M:%S}"
 
 
 class MalformedEventError(ValueError):
@@ -79,7 +93,7 @@ class Event(NamedTuple):
         Args:
             channel: where it was published.
             text: its payload.
-            entry_id: the entry's id, which is added to the payload, as in the message, unless that has one.
+            entry_id: the entry's id; None for a message.
 
         Raises:
             MalformedEventError: the text is not a JSON object.
@@ -90,10 +104,14 @@ class Event(NamedTuple):
             raise MalformedEventError("not JSON") from error
         if not isinstance(payload, dict):
             raise MalformedEventError("not a JSON object")
-        if entry_id and "id" not in payload:
-            text = f'{text.rstrip()[:-1]}{"," if payload else ""}"id":"{entry_id}"}}'
-            payload["id"] = str(entry_id)
         return cls(channel, payload, text, entry_id)
+
+    @property
+    def published(self) -> str:
+        """The text of the message: an entry's, with its id as the last member unless it has one."""
+        if self.entry_id is None or "id" in self.payload:
+            return self.text
+        return f'{self.text.rstrip()[:-1]}{"," if self.payload else ""}"id":"{self.entry_id}"}}'
 
     @property
     def kind(self) -> str:

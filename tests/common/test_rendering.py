@@ -8,9 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from common.cards import Card
-from system_monitor.events import Event
-from system_monitor.rendering import COLORED, PLAIN, Renderer, Style, json_line
-from system_monitor.two_hours import RAN_OUT
+from common.events import Event
+from common.rendering import COLORED, PLAIN, RAN_OUT, Renderer, Style, json_line
 
 NOON = 1_700_049_600  # 2023-11-15 12:00:00 UTC
 TWO_HOUR = {"pass": {"passType": "TWO_HOUR"}}
@@ -81,6 +80,50 @@ LINES = [
         "17:30:00  gate-1               card 7  <196>owed<> one trip (ten trip)",
     ),
     (
+        event("pass-blocked", device="desk (anna)", reason="lost", **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <196>blocked<> ten trip: lost",
+    ),
+    (
+        event("pass-unblocked", device="desk (anna)", **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <30>unblocked<> ten trip",
+    ),
+    (
+        event("pass-voided", device="desk (anna)", reason="refunded\x1b[2J", **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <196>voided<> ten trip: refunded\\x1b[2J",
+    ),
+    (
+        event("pass-moved", device="desk (anna)", to="8", **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <30>moved<> to card 8",
+    ),
+    (
+        event("pass-credited", device="desk (anna)", trips=1, **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <30>credited<> 1 trip, <136>2 left<>",
+    ),
+    (
+        event("pass-credited", device="desk (anna)", **TEN_TRIP),
+        "17:30:00  desk (anna)             card 7  <30>credited<> ten trip, <136>2 left<>",
+    ),
+    (
+        event("device-status", device="gate-2", state="out-of-service", problem="the card reader does not answer"),
+        "17:30:00  gate-2    <196>out of service<>: the card reader does not answer",
+    ),
+    (
+        event("device-status", device="gate-2", state="in-service", problem=None),
+        "17:30:00  gate-2    in service",
+    ),
+    (
+        event("device-status", device="gate-2", program="entry-gate", state="stopped"),
+        "17:30:00  gate-2    stopped",
+    ),
+    (
+        event("device-status", device="gate-2", state="blocked", problem=["\n"]),
+        "17:30:00  gate-2    blocked",
+    ),
+    (
+        event("device-status", device="gate-2", state="\n", problem="\n"),
+        "17:30:00  gate-2    \\n: \\n",
+    ),
+    (
         event("pass-denied", device=None, at=None),
         "17:30:00  -                    card 7  <196>denied<>",
     ),
@@ -110,6 +153,12 @@ class TestWidth:
     @pytest.mark.parametrize("pass_type", FRESH)
     def test_of_what_happens_to_a_pass(self, kind: str, pass_type: str) -> None:
         assert len(self.longest(f"pass-{kind}:{pass_type}", **FRESH[pass_type])) <= 80
+
+    @pytest.mark.parametrize("kind", ["blocked", "unblocked", "voided", "moved", "credited"])
+    @pytest.mark.parametrize("pass_type", FRESH)
+    def test_of_what_the_desk_does(self, kind: str, pass_type: str) -> None:
+        fields = {"trips": 9, "to": "1099511627520", **FRESH[pass_type]}
+        assert len(self.longest(f"pass-{kind}", reason="lost", **fields)) <= 80
 
     @pytest.mark.parametrize("reason", ["no-pass", "invalid-pass", "blocked-pass", RAN_OUT])
     def test_of_a_denial(self, reason: str) -> None:

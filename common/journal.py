@@ -1,14 +1,15 @@
 """Reading the journal: the stream that keeps every event until it is trimmed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from common.events import START, Event, EventId, MalformedEventError, date_and_time
 from common.keys import JOURNAL
 from common.redis_connection import reading
-from system_monitor.events import START, Event, EventId, MalformedEventError
 
 BATCH = 1000
 
@@ -34,6 +35,19 @@ class Facts(NamedTuple):
     newest: Entry | None = None
     is_stream: bool = True
 
+    def begin_after(self, milliseconds: int, zone: tzinfo | None) -> str | None:
+        """Return since when it has events, if those between this Unix time and then may have been trimmed.
+
+        In words, in the zone (None for the local one), or the id of an entry without a time. None if it has them all.
+        """
+        if not self.oldest or self.added <= self.length:
+            return None
+        id_, event = self.oldest
+        at = event.at if event else None
+        if at is None:
+            return str(id_)
+        return date_and_time(at, zone) if at > milliseconds else None
+
     @property
     def newest_id(self) -> EventId:
         """The newest entry's id, or `START` if there is none."""
@@ -44,8 +58,13 @@ class Journal:
     """The journal of one Redis; every method raises `RedisError` if Redis cannot be reached or refuses."""
 
     def __init__(self, redis: Redis, each_batch: Callable[[], None]) -> None:
-        """Create one that calls `each_batch` before each batch of entries: reading all can take long."""
+        """Create one that calls `each_batch` before each batch of entries: reading all can take long.
+
+        The client then returns the replies of XRANGE and XREVRANGE as they are: what redis-py makes of them costs time.
+        """
         self._redis: Any = redis
+        for command in ("XRANGE", "XREVRANGE"):
+            redis.set_response_callback(command, lambda reply: reply)
         self._each_batch = each_batch
 
     def facts(self) -> Facts:
@@ -53,7 +72,7 @@ class Journal:
         try:
             with reading():
                 info = self._redis.xinfo_stream(JOURNAL)
-                oldest, newest = (info[name] and _entry(info[name]) for name in ("first-entry", "last-entry"))
+                oldest, newest = (info[name] and _entry(*info[name]) for name in ("first-entry", "last-entry"))
                 last_id = EventId.parse(info["last-generated-id"])
                 return Facts(last_id, int(info["entries-added"]), int(info["length"]), oldest, newest)
         except ResponseError as error:
@@ -84,7 +103,8 @@ class Journal:
         command = "XREVRANGE" if newest_first else "XRANGE"
         try:
             with reading():
-                return list(map(_entry, self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)))
+                reply = self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)
+                return [_entry(id_, dict(zip(parts[::2], parts[1::2], strict=True))) for id_, parts in reply]
         except ResponseError as error:
             if is_absent(error):
                 return []
@@ -96,8 +116,8 @@ def is_absent(error: ResponseError) -> bool:
     return str(error).startswith(("WRONGTYPE", "no such key"))
 
 
-def _entry(raw: tuple[str, dict[str, str]]) -> Entry:
-    id_, fields = EventId.parse(raw[0]), raw[1]
+def _entry(id_text: str, fields: Mapping[str, str]) -> Entry:
+    id_ = EventId.parse(id_text)
     try:
         return id_, Event.parse(fields["channel"], fields["payload"], id_)
     except (KeyError, MalformedEventError):

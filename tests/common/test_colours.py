@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from system_monitor.rendering import COLORED
+from common.rendering import COLORED
 
 Colour = tuple[int, int, int]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from system_monitor.events import Event, EventId, MalformedEventError
+from common.events import Event, EventId, MalformedEventError
 from tests.any_text import ANY_TEXT
 
 anything = st.recursive(
