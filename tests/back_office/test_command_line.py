@@ -428,12 +428,13 @@ def test_the_version(desk: Desk) -> None:
 
 
 @pytest.mark.process
-def test_an_output_that_takes_no_more(server: Server, redis: Redis) -> None:
+@pytest.mark.parametrize("command", [("issue", CARD, "ten"), ("devices",), ("report",)], ids=lambda each: each[0])
+def test_an_output_that_takes_no_more(server: Server, redis: Redis, command: tuple[str, ...]) -> None:
     """Before anything is done: the id could not be printed."""
     environment = {**os.environ, f"{PREFIX}REDIS_PORT": str(server.port)}
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
-            [sys.executable, "-m", "back_office", "issue", CARD, "ten"],
+            [sys.executable, "-m", "back_office", *command],
             cwd=REPOSITORY,
             env=environment,
             stdout=full,
