@@ -7,8 +7,8 @@ import pytest
 from back_office import desk
 from back_office.desk import Change, OwedTrip, RefusedError
 from back_office.holding import Holding
-from back_office.rights import TO_CHANGE
 from common.passes import PassType
+from common.rights import TO_CHANGE
 from common.scripts import CHANGE
 
 CARD, OTHER = "43405556992", "1302123111085380"
