@@ -48,6 +48,10 @@ LINES = [
         "17:30:00  gate-1               card 7  two hour <63>used<>, <136>59 min left<>",
     ),
     (
+        event("pass-used:TWO_HOUR", remainingTime=-1, **TWO_HOUR),  # the original's, which have not begun
+        "17:30:00  gate-1               card 7  two hour <63>used<>",
+    ),
+    (
         event("pass-used:TEN_TRIP", remainingTrips=1, **TEN_TRIP),
         "17:30:00  gate-1               card 7  ten trip <63>used<>, <136>1 left<>",
     ),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from common.keys import JOURNAL
+from common.keys import DEVICE_STATUS, JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
 from system_monitor.__main__ import main
@@ -57,8 +57,10 @@ def test_the_last_events(run: Run, redis: Redis) -> None:
 def test_one_card(run: Run, redis: Redis) -> None:
     for number in range(15):
         deny(redis, str(number % 3))
+    for _ in range(2000):  # which have no card
+        redis.xadd(JOURNAL, {"channel": DEVICE_STATUS, "payload": '{"device":"gate-1","state":"in-service"}'})
     output, _ = run("--json", "--card", "1", "-n", "2")
-    assert output == published(redis)[1::3][-2:]
+    assert output == published(redis)[1:15:3][-2:]
 
 
 def test_a_card_of_which_nothing_is_known(run: Run, redis: Redis) -> None:
