@@ -2,8 +2,6 @@
 
 import json
 import re
-import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,15 +13,7 @@ NOON = 1_700_049_600  # 2023-11-15 12:00:00 UTC
 TWO_HOUR = {"pass": {"passType": "TWO_HOUR"}}
 TEN_TRIP = {"pass": {"passType": "TEN_TRIP", "tripsRemaining": "2"}}
 
-
-@pytest.fixture(autouse=True)
-def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Five and a half hours ahead of UTC."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "IST-5:30")
-        time.tzset()
-        yield
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_india")
 
 
 def event(channel: str, **fields: object) -> Event:

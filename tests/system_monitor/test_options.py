@@ -4,7 +4,7 @@ import argparse
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -34,15 +34,6 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return output.out.splitlines(), output.err.splitlines()
 
     return run
-
-
-@pytest.fixture
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 def test_the_last_events(run: Run, redis: Redis) -> None:
@@ -132,13 +123,10 @@ class TestSelection:
         output, _ = run("--json", "--until", "2026-01-31T12:00:02Z", follows=True)
         assert output == published(redis)[:2]
 
-    def test_in_utc(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        with monkeypatch.context() as patch:
-            patch.setenv("TZ", "IST-5:30")
-            time.tzset()
-            local, _ = run("-n", "6", "--since", "2026-01-31 17:30:01", "--until", "2026-01-31 17:30:02")
-            utc, _ = run("-n", "6", "--since", "2026-01-31 12:00:01", "--until", "2026-01-31 12:00:02", "--utc")
-        time.tzset()
+    @pytest.mark.usefixtures("in_india")
+    def test_in_utc(self, run: Run) -> None:
+        local, _ = run("-n", "6", "--since", "2026-01-31 17:30:01", "--until", "2026-01-31 17:30:02")
+        utc, _ = run("-n", "6", "--since", "2026-01-31 12:00:01", "--until", "2026-01-31 12:00:02", "--utc")
         assert (local[0][:21], utc[0][:21]) == ("2026-01-31 17:30:01  ", "2026-01-31 12:00:01  ")
         assert [line[21:] for line in local[:1]] == [line[21:] for line in utc[:1]]
 
