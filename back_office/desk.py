@@ -122,7 +122,7 @@ def credit(seen: Holding, trips: int) -> Change:
         raise RefusedError(f"card {seen.card} holds no ten trip pass: {seen}")
     if seen.trips + trips > TRIPS_SOLD:
         raise RefusedError(f"card {seen.card} would have more than ten trips: {seen}")
-    return _with_trips(seen, trips, "pass-credited", {})
+    return _with_trips(seen, trips, "pass-credited", {"trips": trips})
 
 
 def void(seen: Holding, reason: str) -> Change:

@@ -1,13 +1,11 @@
 """What a card holds, as the desk saw it, and how that is told."""
 
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from common.passes import PassType
+from common.passes import PassType, trips_of
+from common.rendering import PASS_NAMES, count
 from common.text import printable
-
-NAMES = {PassType.SINGLE_USE: "single trip", PassType.TEN_TRIP: "ten trip", PassType.TWO_HOUR: "two hour"}
 
 
 class Holding(NamedTuple):
@@ -32,10 +30,8 @@ class Holding(NamedTuple):
 
     @property
     def trips(self) -> int | None:
-        """The trips of a ten trip pass; None if they make no sense (as in transaction.lua), or for another pass."""
-        trips = self.fields.get("tripsRemaining", "")
-        is_number = self.fields.get("passType") == PassType.TEN_TRIP and re.fullmatch("[1-9][0-9]{0,11}", trips)
-        return int(trips) if is_number else None
+        """The trips of a ten trip pass; None if they make no sense, or for another pass."""
+        return trips_of(self.fields)
 
     @property
     def is_valid(self) -> bool:
@@ -58,11 +54,11 @@ class Holding(NamedTuple):
             content = ", ".join(f"{name} {value!r}" for name, value in sorted(self.fields.items()))
             return f"a pass that makes no sense: {printable(content)}"
         blocked = "" if self.block is None else f", blocked: {printable(self.block)}"
-        return f"{NAMES[PassType(self.fields['passType'])]}{self._left()}{blocked}"
+        return f"{PASS_NAMES[self.fields['passType']]}{self._left()}{blocked}"
 
     def _left(self) -> str:
         if self.trips:
-            return f", {self.trips} {'trip' if self.trips == 1 else 'trips'} left"
+            return f", {count(self.trips, 'trip')} left"
         if self.fields["passType"] == PassType.TWO_HOUR:
             return f", {self.ttl_s // 60} min left" if self.ttl_s >= 0 else ", not used yet"
         return ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from common.devices import Device, Devices
+from common.rendering import count
 from common.text import printable
 
 _HEADING = ("DEVICE", "PROGRAM", "STATE", "SINCE", "LAST TAP", "VERSION", "")
@@ -24,7 +25,7 @@ def summary(devices: Devices) -> str:
     """Count the devices, by state."""
     states = Counter(each.state.replace("-", " ") for each in devices.known)
     counts = ", ".join(f"{number} {state}" for state, number in states.most_common())
-    return f"{len(devices.known)} devices{': ' if counts else ''}{counts}"
+    return f"{count(len(devices.known), 'device')}{': ' if counts else ''}{counts}"
 
 
 def _cells(device: Device, now: datetime) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """The passes: what is sold, what lies on a card, and what the server-side scripts answer."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -15,6 +16,13 @@ class PassType(StrEnum):
     def new_pass(self) -> dict[str, str | int]:
         """Return the fields of a fresh pass of this type."""
         return {"passType": self, "tripsRemaining": 10} if self is PassType.TEN_TRIP else {"passType": self}
+
+
+def trips_of(fields: Mapping[str, str]) -> int | None:
+    """Return the trips of a ten trip pass; None if they make no sense (as in transaction.lua), or for another pass."""
+    trips = fields.get("tripsRemaining", "")
+    is_number = fields.get("passType") == PassType.TEN_TRIP and re.fullmatch("[1-9][0-9]{0,11}", trips)
+    return int(trips) if is_number else None
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class Renderer:
 
     def _time_left(self, event: Event) -> str:
         seconds = event.number("remainingTime")
-        return "" if seconds is None else self._left(seconds // 60, " min")
+        return "" if seconds is None or seconds < 0 else self._left(seconds // 60, " min")
 
     def _left(self, number: int | None, unit: str = "") -> str:
         return "" if number is None else f", {self._style.left}{number}{unit} left{self._style.end}"

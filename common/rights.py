@@ -1,4 +1,4 @@
-"""The rights that each device's Redis user needs: the table behind deploy/users.acl and the check of the server."""
+"""The rights that each Redis user needs: the tables behind deploy/users.acl and the checks of the server."""
 
 from collections.abc import Sequence
 
@@ -57,3 +57,25 @@ TO_PULSE: Commands = (
 """What a device needs for its pulse; without, it goes on working."""
 TO_SEE_DEVICES: Commands = (("TIME",), ("HGETALL", DEVICES))
 """What whoever shows the devices needs."""
+TO_VIEW: Commands = (
+    ("HGETALL", _CARD),
+    ("TTL", _CARD),
+    ("XRANGE", _JOURNAL, "-", "+", "COUNT", "1"),
+    ("XREVRANGE", _JOURNAL, "+", "-", "COUNT", "1"),
+    ("XINFO", "STREAM", _JOURNAL),
+    *TO_SEE_DEVICES,
+)
+"""What the desk needs to look."""
+TO_CHANGE: Commands = (
+    *TO_SELL,
+    *TO_VIEW,
+    ("EXISTS", _RECEIPT),
+    ("HDEL", _CARD, "blocked"),
+    ("HINCRBY", _CARD, "tripsRemaining", "1"),
+    ("RENAMENX", _CARD, _CARD),
+    ("DEL", _CARD),
+    ("HDEL", DEVICES, ""),
+    *(("PUBLISH", f"pass-{done}", "") for done in ("blocked", "unblocked", "moved", "credited", "voided")),
+    *(("PUBLISH", f"pass-reversed:{pass_type}", "") for pass_type in (PassType.SINGLE_USE, PassType.TEN_TRIP)),
+)
+"""What it needs to do all that it can."""

@@ -14,13 +14,12 @@ from typing import Any
 
 from redis.exceptions import NoPermissionError, ResponseError
 
-from back_office.rights import TO_CHANGE
 from common import scripts
 from common.clock import Clock
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.redis_link import PATIENCE_S
-from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_CHANGE, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
 from common.settings import PREFIX, Settings
 from doctor.finding import Finding
 from doctor.storage import change, check_memory, facts_of, judge, number_in

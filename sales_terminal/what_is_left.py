@@ -1,9 +1,8 @@
 """What a holder is told: from the pass on a card to the clips that say what is left of it."""
 
-import re
 from collections.abc import Mapping, Sequence
 
-from common.passes import HeldPass, PassType
+from common.passes import HeldPass, PassType, trips_of
 
 HAS_PASS = "card-already-has-pass"
 MOST_TRIPS = 10
@@ -23,8 +22,8 @@ def _left(fields: Mapping[str, str], remaining_s: int | None) -> str:
             return "pass-blocked"
         case {"passType": PassType.SINGLE_USE}:
             return "single-trip-left"
-        case {"passType": PassType.TEN_TRIP, "tripsRemaining": trips} if re.fullmatch("[1-9][0-9]{0,11}", trips):
-            return f"trips-left-{trips}" if int(trips) <= MOST_TRIPS else f"trips-left-over-{MOST_TRIPS}"
+        case {"passType": PassType.TEN_TRIP} if trips := trips_of(fields):
+            return f"trips-left-{trips}" if trips <= MOST_TRIPS else f"trips-left-over-{MOST_TRIPS}"
         case {"passType": PassType.TWO_HOUR}:
             return _time_left(remaining_s)
         case _:

@@ -2,7 +2,8 @@
 
 import importlib
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -71,6 +72,35 @@ def redis(server: Server) -> Iterator[Redis]:
 @pytest.fixture
 def settings(server: Server) -> Settings:
     return Settings(device="test", redis_port=server.port)
+
+
+@pytest.fixture
+def in_zone() -> Iterator[Callable[[str], None]]:
+    """Sets this process's time zone."""
+
+    def set_zone(name: str) -> None:
+        patch.setenv("TZ", name)
+        time.tzset()
+
+    with pytest.MonkeyPatch.context() as patch:
+        yield set_zone
+    time.tzset()
+
+
+@pytest.fixture
+def in_utc(in_zone: Callable[[str], None]) -> None:
+    in_zone("UTC")
+
+
+@pytest.fixture
+def in_berlin(in_zone: Callable[[str], None]) -> None:
+    in_zone("Europe/Berlin")
+
+
+@pytest.fixture
+def in_india(in_zone: Callable[[str], None]) -> None:
+    """Five and a half hours ahead of UTC."""
+    in_zone("IST-5:30")
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from redis.exceptions import RedisError
 
 from back_office import desk
 from back_office.desk import Change, RefusedError
-from back_office.rights import TO_CHANGE
 from back_office.store import Store
 from common import scripts
 from common.keys import RECEIPT_PREFIX, SPENT_PREFIX
 from common.passes import PassType
 from common.request import Request
+from common.rights import TO_CHANGE
 from common.scripts import ISSUE, REVERSE, USE, Script
 from common.settings import Settings
 from tests.journal import entries

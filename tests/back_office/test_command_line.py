@@ -18,7 +18,7 @@ from redis import Redis
 from back_office import __main__ as back_office
 from back_office import options, show
 from common.daemon import version
-from common.keys import JOURNAL, RECEIPT_PREFIX
+from common.keys import DEVICE_STATUS, JOURNAL, RECEIPT_PREFIX
 from common.settings import PREFIX
 from simulator.server import Server
 from tests.deploy.users import users
@@ -183,6 +183,16 @@ def test_a_viewer_changes_nothing(
     assert [redis.hgetall(CARD), redis.hgetall(OTHER), entries(redis)] == before
 
 
+def test_a_viewer_sees_the_devices_and_the_day(desk: Desk, redis: Redis, as_user: Callable[[str], None]) -> None:
+    assert desk("issue", CARD, "ten", "--operator", "alice")[0] == 0
+    as_user("viewer")
+    status, output, errors = desk("devices")
+    assert (status, output[-1], errors) == (0, "0 devices", "")
+    status, output, errors = desk("report", "--from", "1970-01-01", "--csv")
+    assert (status, errors) == (0, "")
+    assert output[1].partition(",")[2] == "sale,desk-1 (alice),TEN_TRIP,,1"
+
+
 REFUSED = [
     (("block", OTHER, "--reason", "lost"), f"card {OTHER} holds no pass"),
     (("unblock", CARD), f"the pass on card {CARD} is not blocked: ten trip, 7 trips left"),
@@ -316,6 +326,20 @@ class TestShow:
             pipeline.execute()
         assert "no event in the newest 10,000 of the journal" in desk("show", OTHER)[2]
 
+    def test_a_flood_of_what_devices_tell_hides_no_card(self, desk: Desk, redis: Redis) -> None:
+        """These entries have no card."""
+        owe(redis)
+        status = '{"device":"gate-1","program":"entry-gate","state":"in-service"}'
+        with redis.pipeline(transaction=False) as pipeline:
+            for _ in range(5000):
+                pipeline.xadd(JOURNAL, {"channel": DEVICE_STATUS, "payload": status})
+            pipeline.execute()
+        shown = json.loads(desk("show", CARD, "--json")[1][0])
+        assert (shown["found"], shown["lookedAt"]) == (1, 5001)
+        counted = json.loads(desk("report", "--from", "1970-01-01", "--json")[1][0])
+        assert [(row["event"], row["count"]) for row in counted["rows"]] == [("owed", 1)]
+        assert counted["unreadable"] == 0
+
     def test_the_events_of_a_moved_pass_are_those_of_both_cards(self, desk: Desk, redis: Redis) -> None:
         redis.hset(CARD, mapping=TEN)
         desk("move", CARD, OTHER)
@@ -428,12 +452,13 @@ def test_the_version(desk: Desk) -> None:
 
 
 @pytest.mark.process
-def test_an_output_that_takes_no_more(server: Server, redis: Redis) -> None:
+@pytest.mark.parametrize("command", [("issue", CARD, "ten"), ("devices",), ("report",)], ids=lambda each: each[0])
+def test_an_output_that_takes_no_more(server: Server, redis: Redis, command: tuple[str, ...]) -> None:
     """Before anything is done: the id could not be printed."""
     environment = {**os.environ, f"{PREFIX}REDIS_PORT": str(server.port)}
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
-            [sys.executable, "-m", "back_office", "issue", CARD, "ten"],
+            [sys.executable, "-m", "back_office", *command],
             cwd=REPOSITORY,
             env=environment,
             stdout=full,

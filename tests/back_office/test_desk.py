@@ -7,8 +7,8 @@ import pytest
 from back_office import desk
 from back_office.desk import Change, OwedTrip, RefusedError
 from back_office.holding import Holding
-from back_office.rights import TO_CHANGE
 from common.passes import PassType
+from common.rights import TO_CHANGE
 from common.scripts import CHANGE
 
 CARD, OTHER = "43405556992", "1302123111085380"
@@ -89,7 +89,8 @@ def test_only_a_ten_trip_pass_takes_a_credit(held: Holding) -> None:
 
 
 def test_a_credit_never_exceeds_ten() -> None:
-    assert desk.credit(TEN, 3).after[0].trips == 10
+    credit = desk.credit(TEN, 3)
+    assert (credit.after[0].trips, credit.event["trips"]) == (10, 3)
     with pytest.raises(RefusedError, match="more than ten"):
         desk.credit(TEN, 4)
 

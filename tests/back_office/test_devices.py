@@ -47,6 +47,8 @@ def test_json(redis: Redis, capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = shown(capsys, "--json")
     row = json.loads(line)
     assert (row["device"], row["state"], row["lastTap"]) == ("gate-1", "in-service", 5)
+    redis.delete(DEVICES)
+    assert shown(capsys, "--json") == []
 
 
 def test_a_device_that_is_gone_is_forgotten(redis: Redis, capsys: pytest.CaptureFixture[str]) -> None:

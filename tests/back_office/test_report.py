@@ -2,8 +2,7 @@
 
 import csv
 import json
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -137,15 +136,6 @@ def test_whatever_the_fields_hold() -> None:
     }
     assert as_text(report, UTC).replace("\n", "").isprintable()
     json.loads(as_json(report, UTC))
-
-
-@pytest.fixture
-def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Europe/Berlin")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 @pytest.mark.usefixtures("in_berlin")

@@ -2,9 +2,8 @@
 
 import json
 import sys
-import time
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,15 +20,6 @@ from tests.processes import Program
 
 NOW = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
 Run = Callable[..., tuple[str, str]]
-
-
-@pytest.fixture
-def in_berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Europe/Berlin")
-        time.tzset()
-        yield
-    time.tzset()
 
 
 def options(*words: str) -> Namespace:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from simulator.server import find_server
-from tests.benchmark import devices, gate, monitor, sales, server, start
+from tests.benchmark import desk, devices, gate, monitor, sales, server, start
 from tests.benchmark.row import Row
 
 Measure = Callable[[Path, Path, bool], Iterable[Row]]
@@ -26,6 +26,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "wire": sales.wire,
     "idle": devices.idle,
     "pulse": devices.pulses,
+    "report": desk.report,
     "start": start.start,
     "script": server.script,
     "passes": server.passes,

@@ -4,18 +4,22 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from common import scripts
 from common.device_table import table
 from common.devices import read_devices
 from common.pulse import INTERVAL_S, Pulse
+from common.redis_client import redis_client
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import PREFIX, Settings
+from simulator.fault_proxy import Chunk, FaultProxy
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests.benchmark.row import Row
+from tests.benchmark.sales import trips
 from tests.fake_clock import FakeClock
 from tests.processes import Program
 
@@ -74,6 +78,18 @@ def pulses(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
             table(read_devices(redis))
             took.append(time.monotonic() - began_at)
         yield Row(f"{DEVICES} devices as a table, median", 1000 * statistics.median(took), "ms")
+        yield Row(f"{DEVICES} devices, round trips", _round_trips(server.port), "", 1)
+
+
+def _round_trips(port: int) -> int:
+    """Return how many it takes to connect, and to read all devices."""
+    chunks: list[Chunk] = []
+    with FaultProxy(port) as proxy:
+        proxy.listener = chunks.append
+        desk = Settings("desk", redis_port=proxy.port)
+        with closing(redis_client(desk, retries=0, socket_timeout_s=4.0)) as redis:
+            read_devices(redis)
+    return trips(chunks)
 
 
 def processor_s(process: int) -> float:

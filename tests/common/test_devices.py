@@ -111,6 +111,8 @@ def test_table() -> None:
 
 def test_summary() -> None:
     assert summary(some_devices()) == "3 devices: 1 silent, 1 out of service, 1 in service"
+    one = some_devices()._replace(known=some_devices().known[:1])
+    assert summary(one) == "1 device: 1 silent"
     assert summary(Devices(0, [], [])) == "0 devices"
 
 

@@ -2,8 +2,6 @@
 
 import json
 import re
-import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,15 +13,7 @@ NOON = 1_700_049_600  # 2023-11-15 12:00:00 UTC
 TWO_HOUR = {"pass": {"passType": "TWO_HOUR"}}
 TEN_TRIP = {"pass": {"passType": "TEN_TRIP", "tripsRemaining": "2"}}
 
-
-@pytest.fixture(autouse=True)
-def in_india(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Five and a half hours ahead of UTC."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "IST-5:30")
-        time.tzset()
-        yield
-    time.tzset()
+pytestmark = pytest.mark.usefixtures("in_india")
 
 
 def event(channel: str, **fields: object) -> Event:
@@ -46,6 +36,10 @@ LINES = [
     (
         event("pass-used:TWO_HOUR", remainingTime=3599, **TWO_HOUR),
         "17:30:00  gate-1               card 7  two hour <63>used<>, <136>59 min left<>",
+    ),
+    (
+        event("pass-used:TWO_HOUR", remainingTime=-1, **TWO_HOUR),  # the original's, which have not begun
+        "17:30:00  gate-1               card 7  two hour <63>used<>",
     ),
     (
         event("pass-used:TEN_TRIP", remainingTrips=1, **TEN_TRIP),

@@ -199,9 +199,13 @@ def test_a_bad_value_is_refused_in_one_clear_line(name: str, value: str) -> None
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("program", ["entry_gate", "sales_terminal", "system_monitor", "doctor"])
-def test_each_program_refuses_it(program: str) -> None:
-    with Program(program, environment={f"{PREFIX}REDIS_PORT": "http"}) as process:
+@pytest.mark.parametrize(
+    "command",
+    [("entry_gate",), ("sales_terminal",), ("system_monitor",), ("back_office", "devices"), ("doctor",)],
+    ids=" ".join,
+)
+def test_each_program_refuses_it(command: tuple[str, ...]) -> None:
+    with Program(*command, environment={f"{PREFIX}REDIS_PORT": "http"}) as process:
         assert process.end() == 2
         assert process.errors == [f"{PREFIX}REDIS_PORT takes a port from 1 to 65535, not 'http'"]
 

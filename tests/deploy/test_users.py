@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
-from back_office.rights import TO_CHANGE, TO_VIEW
 from common.keys import CHANNELS, DEVICE_STATUS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import TO_CHANGE, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE, TO_VIEW
 from simulator.server import Server
 from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS

@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from redis import Redis
 
-from back_office.rights import TO_CHANGE, TO_VIEW
 from common.keys import CHANNELS, DEVICES, JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
-from common.rights import ANY_REQUEST, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE
+from common.rights import ANY_REQUEST, TO_CHANGE, TO_PULSE, TO_SEE_DEVICES, TO_SELL, TO_TELL, TO_USE, TO_VIEW
 from simulator.server import Server
 from system_monitor.device_watch import TO_PULSE as TO_PULSE_OF_A_MONITOR
 from system_monitor.redis_source import NEEDS as TO_WATCH

@@ -37,7 +37,7 @@ def user(server: Server, *rules: str, name: str = "it", password: str = "secret"
     return Settings("test", redis_port=server.port, redis_username=name, redis_password=password)
 
 
-@pytest.mark.parametrize("device", ["gate", "terminal", "monitor", None])
+@pytest.mark.parametrize("device", ["gate", "terminal", "monitor", "desk", None])
 def test_nothing_is_wrong(settings: Settings, device: str | None) -> None:
     found = examine(settings, device)
     assert {name: finding.status for name, finding in found.items()} == dict.fromkeys(ALL, "OK")

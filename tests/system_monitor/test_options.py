@@ -4,13 +4,13 @@ import argparse
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
 from redis import Redis
 
-from common.keys import JOURNAL
+from common.keys import DEVICE_STATUS, JOURNAL
 from common.settings import PREFIX
 from simulator.server import Server
 from system_monitor.__main__ import main
@@ -36,15 +36,6 @@ def run(server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run
 
 
-@pytest.fixture
-def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "UTC")
-        time.tzset()
-        yield
-    time.tzset()
-
-
 def test_the_last_events(run: Run, redis: Redis) -> None:
     for number in range(15):
         deny(redis, str(number))
@@ -57,8 +48,10 @@ def test_the_last_events(run: Run, redis: Redis) -> None:
 def test_one_card(run: Run, redis: Redis) -> None:
     for number in range(15):
         deny(redis, str(number % 3))
+    for _ in range(2000):  # which have no card
+        redis.xadd(JOURNAL, {"channel": DEVICE_STATUS, "payload": '{"device":"gate-1","state":"in-service"}'})
     output, _ = run("--json", "--card", "1", "-n", "2")
-    assert output == published(redis)[1::3][-2:]
+    assert output == published(redis)[1:15:3][-2:]
 
 
 def test_a_card_of_which_nothing_is_known(run: Run, redis: Redis) -> None:
@@ -130,13 +123,10 @@ class TestSelection:
         output, _ = run("--json", "--until", "2026-01-31T12:00:02Z", follows=True)
         assert output == published(redis)[:2]
 
-    def test_in_utc(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        with monkeypatch.context() as patch:
-            patch.setenv("TZ", "IST-5:30")
-            time.tzset()
-            local, _ = run("-n", "6", "--since", "2026-01-31 17:30:01", "--until", "2026-01-31 17:30:02")
-            utc, _ = run("-n", "6", "--since", "2026-01-31 12:00:01", "--until", "2026-01-31 12:00:02", "--utc")
-        time.tzset()
+    @pytest.mark.usefixtures("in_india")
+    def test_in_utc(self, run: Run) -> None:
+        local, _ = run("-n", "6", "--since", "2026-01-31 17:30:01", "--until", "2026-01-31 17:30:02")
+        utc, _ = run("-n", "6", "--since", "2026-01-31 12:00:01", "--until", "2026-01-31 12:00:02", "--utc")
         assert (local[0][:21], utc[0][:21]) == ("2026-01-31 17:30:01  ", "2026-01-31 12:00:01  ")
         assert [line[21:] for line in local[:1]] == [line[21:] for line in utc[:1]]
 
