@@ -88,6 +88,8 @@ class Race:
                 _lift(system, card)
             if not device.pi.reader_is_plugged_in:
                 system.plug_in(name)
+            if not device.is_running:
+                system.start(name)
         devices = system.devices.values()
         if not self._wait(lambda: not any(device.problem for device in devices), SERVICE_LIMIT_S):
             raise RaceError("a device does not come into service")

@@ -31,7 +31,7 @@ def run(system: System, line: str) -> dict[str, str] | None:
         CommandLine(system, History(), printed.append).run(line)
     except (UsageError, NotPossibleError, ServerError, TimeoutError) as error:
         return _message("error", str(error))
-    now = [line.split(maxsplit=1)[1] for line in printed if line.split()[0] == "after"]
+    now = [line.split(maxsplit=1)[1] for line in printed if line.split()[:1] == ["after"]]
     return _message("answer", f"The office has done it: {'; '.join(now)}") if now else None
 
 
