@@ -49,6 +49,7 @@ class Page:
         self._record = Record()
         self._race = Race(self._record.answers, self._record.why)
         self._sockets: set[web.WebSocketResponse] = set()
+        self._desk = asyncio.Lock()  # the office does one thing at a time
         self._at_the_office: set[asyncio.Task[None]] = set()  # a loop does not keep its tasks alive
         self._thread = LoopThread("page")
         try:
@@ -181,10 +182,14 @@ class Page:
         if not self._race.is_running:
             self._race.text = ""  # the user has gone on
         if requests.command_of(line) == requests.OFFICE:
-            visit = asyncio.create_task(self._run(system, socket, line))
+            visit = asyncio.create_task(self._ask_office(system, socket, line))
             self._at_the_office.add(visit)
             visit.add_done_callback(self._at_the_office.discard)
         else:
+            await self._run(system, socket, line)
+
+    async def _ask_office(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
+        async with self._desk:
             await self._run(system, socket, line)
 
     async def _run(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
