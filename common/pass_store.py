@@ -58,8 +58,8 @@ class PassStore:
         return self
 
     def __exit__(self, reason: type[BaseException] | None, *_: object) -> None:
-        """Close the connection; if the device ends by a signal, say first that it is stopped."""
-        if self._pulse and reason is SystemExit:
+        """Close the connection; if a signal ends the device, and Redis answers, say first that it is stopped."""
+        if self._pulse and reason is SystemExit and self._link.problem is None:
             self._pulse.stop()
             with suppress(Unavailable):
                 self._link.call(lambda redis: self._check(redis, has_answered=True))

@@ -6,14 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from simulator.demo_cards import CARDS, describe, serial_number
+from simulator import expectations, office
+from simulator.demo_cards import CARDS, describe
+from simulator.expectations import EXPECTATION_S, SILENCE_S, Expectations
 from simulator.history import ExpectationError, History
 from simulator.server import ServerError
 from simulator.system import MONITOR, NotPossibleError, System
-from simulator.words import UsageError, Words, nearest, one_of, quoted, seconds
-
-EXPECTATION_S = 10.0
-SILENCE_S = 1.0
+from simulator.words import SERVER, UsageError, Words, either, nearest, one_of, quoted, seconds
 
 REFUSALS = (UsageError, NotPossibleError, ExpectationError, ServerError, TimeoutError)
 """What a command can fail with; the message is for whoever gave it."""
@@ -44,6 +43,7 @@ class CommandLine:
         self._history = history
         self._print = print_line
         self._words = Words(system)
+        expects = Expectations(history, system.server, self._words)
         self.commands = {
             "tap": Command("tap DEVICE CARD", "hold a card to a reader for half a second", self._tap),
             "lay": Command("lay DEVICE CARD...", "lay cards on a reader and leave them there", self._lay),
@@ -58,16 +58,18 @@ class CommandLine:
             "cut": Command("cut CABLE", "pull the network cable of a device or of the monitor", self._cut),
             "restore": Command("restore CABLE", "plug it in again", self._restore),
             "stop": Command("stop redis", "stop the Redis server", self._stop),
-            "start": Command("start redis", "start it again", self._start),
+            "kill": Command("kill DEVICE", "kill its program", self._kill),
+            "start": Command("start PROGRAM", "start redis, or the program of a device, again", self._start),
             "add": Command("add gate", "set up a second gate: gate2", self._add),
+            "office": Command("office TASK CARD...", f"do it in the back office: {either(office.TASKS)}", self._office),
             "wait": Command("wait SECONDS", "wait", self._wait),
             "expect": Command(
-                "expect SOURCE TEXT",
+                expectations.EXPECT,
                 f"fail unless it happens within {EXPECTATION_S:g} s; SOURCE is a device, monitor or card N; "
                 f"TEXT nothing: fail if anything happens within {SILENCE_S:g} s",
-                self._expect,
+                expects.expect,
             ),
-            "within": Command("within SECONDS expect ...", "the same with another time limit", self._within),
+            "within": Command(expectations.WITHIN, "the same with another time limit", expects.within),
             "help": Command("help", "this list", self._help),
             "quit": Command("quit", "end the demo", self._quit),
         }
@@ -156,15 +158,30 @@ class CommandLine:
         self._at_server(what)
         self._system.stop_server()
 
-    def _start(self, what: str) -> None:
-        self._at_server(what)
-        self._system.start_server()
+    def _kill(self, device: str) -> None:
+        self._system.kill(self._at(device))
+
+    def _start(self, program: str) -> None:
+        if one_of([SERVER, *self._system.devices], "program", program) == SERVER:
+            self._at_server(program)
+            self._system.start_server()
+        else:
+            self._system.start(self._at(program))
 
     def _add(self, what: str) -> None:
         one_of(["gate"], "device to add", what)
         self._system.add_gate()
 
-    # ------------------------------------------------------------------ questions and expectations
+    # ------------------------------------------------------------------ the operator
+
+    def _office(self, task: str, *cards: str) -> None:
+        self._forget()
+        task = one_of(office.TASKS, "task of the office", task)
+        count = office.TASKS[task].cards
+        if len(cards) != count:
+            raise UsageError(f"usage: {' '.join(['office', task, *['CARD'] * count])}")
+        for line in office.run(self._system.server, task, [self._words.number(card) for card in cards]):
+            self._print(f"  {line}")
 
     def _cards(self) -> None:
         for card in CARDS:
@@ -172,25 +189,6 @@ class CommandLine:
 
     def _wait(self, duration: str) -> None:
         time.sleep(seconds(duration))
-
-    def _expect(self, *words: str, limit_s: float | None = None) -> None:
-        match words:
-            case ["card", card, *text] if text:
-                held = describe(self._system.server, self._words.card(card))
-                if " ".join(text) not in held:
-                    raise ExpectationError(f"it is {held}")
-            case [source, "nothing"]:
-                self._history.expect_nothing(self._words.source(source), limit_s or SILENCE_S)
-            case [source, *text] if text:
-                wanted = _with_numbers(" ".join(text))
-                self._history.expect(self._words.source(source), wanted, limit_s or EXPECTATION_S)
-            case _:
-                raise UsageError(f"usage: {self.commands['expect'].usage}")
-
-    def _within(self, limit: str, expect: str, *words: str) -> None:
-        if expect.lower() != "expect":
-            raise UsageError(f"usage: {self.commands['within'].usage}")
-        self._expect(*words, limit_s=seconds(limit))
 
     def _help(self) -> None:
         for command in self.commands.values():
@@ -215,13 +213,8 @@ class CommandLine:
         return name
 
     def _at_server(self, server: str) -> None:
-        one_of(["redis"], "server", server)
+        one_of([SERVER], "server", server)
         self._forget(*self._system.devices)
 
     def _forget(self, *devices: str) -> None:
         self._history.clear(MONITOR, *devices)
-
-
-def _with_numbers(text: str) -> str:
-    """Replace a card's short number by its serial number, the only one that the monitor prints."""
-    return re.sub(r"\bcard (\d)\b", lambda match: f"card {serial_number(match[1])}", text)

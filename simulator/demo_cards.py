@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from common.cards import Card
@@ -39,11 +40,11 @@ def serial_number(card: str) -> str | None:
     return Card(known.uid).serial_number if isinstance(known, VirtualCard) else None
 
 
-def read_passes(server: Server) -> dict[str, StoredPass] | None:
+def read_passes(redis: Redis) -> dict[str, StoredPass] | None:
     """Return the passes of the cards that have one; None if Redis is not running."""
     numbers = {card: number for card in CARDS if (number := serial_number(card))}
     try:
-        with server.client() as redis, redis.pipeline() as pipeline:
+        with redis.pipeline() as pipeline:
             for number in numbers.values():
                 pipeline.hgetall(number)
                 pipeline.ttl(number)
@@ -62,7 +63,8 @@ def describe(server: Server, card: str) -> str:
     number = serial_number(card)
     if number is None:
         return "a new number at every tap"
-    passes = read_passes(server)
+    with server.client() as redis:
+        passes = read_passes(redis)
     if passes is None:
         return f"{number}  (Redis is not running)"
     return f"{number}  {passes.get(card, 'no pass')}"

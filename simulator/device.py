@@ -13,7 +13,7 @@ from typing import IO
 from common import wiring
 from common.settings import PREFIX
 from simulator.child import ending_with_parent
-from simulator.service_status import ServiceStatus
+from simulator.service_status import STARTING, ServiceStatus
 from simulator.virtual_pi.station import Kind, Observation, VirtualPi
 
 LAMPS = {wire.bcm: wire.contact for wire in wiring.COLOURS}
@@ -69,6 +69,11 @@ class Process:
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout, report), daemon=True)
         self._reader.start()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
     def close(self) -> None:
         """Ask the program to end, and kill it if it does not."""
         self._is_ending = True
@@ -76,9 +81,13 @@ class Process:
         try:
             self._process.wait(STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
         self._reader.join(STOP_LIMIT_S)
+
+    def kill(self) -> None:
+        """End the program as a crash would."""
+        self._process.kill()
+        self._process.wait()
 
     def _read(self, output: IO[bytes], report: Callable[[str], None]) -> None:
         for line in output:
@@ -105,9 +114,9 @@ class Device:
         self.pi = VirtualPi(self._observe)
         self._log = lambda line: report(Output(name, OutputKind.LOG, line, time.monotonic()))
         self._status = ServiceStatus()
-        environment = self.pi.environment() | self._status.environment
-        environment |= {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
-        self._program = Process([module], environment, self._log)
+        self._environment = self.pi.environment() | self._status.environment
+        self._environment |= {PREFIX + "REDIS_PORT": str(redis_port), PREFIX + "DEVICE": name}
+        self._program = self._run()
 
     def wait_until_ready(self) -> None:
         """Wait until the program polls its reader.
@@ -121,6 +130,24 @@ class Device:
     def problem(self) -> str | None:
         """Why the device is out of service, in its own words; None if it is in service."""
         return self._status.problem if self.pi.running else "its program is not running"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its program has not ended."""
+        return self._program.is_running
+
+    def kill(self) -> None:
+        """Kill its program; the lamps stay as they are."""
+        self._program.kill()
+        self.pi.wait_for(lambda pi: not pi.running, READY_LIMIT_S)
+
+    def start(self) -> None:
+        """Start its program, which has ended, again."""
+        self._status.problem = STARTING
+        self._program = self._run()
+
+    def _run(self) -> Process:
+        return Process([self.module], self._environment, self._log)
 
     def close(self) -> None:
         """End the program, then the Pi."""

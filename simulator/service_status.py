@@ -3,6 +3,7 @@
 import socket
 import threading
 
+STARTING = "it is starting"
 LONGEST_MESSAGE = 4096
 _OUT_OF_SERVICE = "STATUS=out of service: "
 
@@ -11,7 +12,7 @@ class ServiceStatus:
     """A socket in systemd's place, for one program."""
 
     def __init__(self) -> None:
-        self.problem: str | None = "it is starting"
+        self.problem: str | None = STARTING
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("")  # Linux chooses an abstract address (unix(7), autobind)
         threading.Thread(target=self._receive, name="service status", daemon=True).start()

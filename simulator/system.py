@@ -58,7 +58,7 @@ class System:
             self._add_device(GATES[0], "entry_gate")
             monitor = Process(
                 ["system_monitor", "--color", "always" if colored else "never"],
-                os.environ | {PREFIX + "REDIS_PORT": str(self._connect(MONITOR))},
+                os.environ | {PREFIX + "REDIS_PORT": str(self._connect(MONITOR)), PREFIX + "DEVICE": MONITOR},
                 lambda line: report(Output(MONITOR, OutputKind.EVENT, line, time.monotonic())),
             )
             self._cleanup.callback(monitor.close)
@@ -177,6 +177,26 @@ class System:
             gate = self._add_device(name, "entry_gate")
         gate.wait_until_ready()
         return name
+
+    def kill(self, name: str) -> None:
+        """Kill a device's program."""
+        with self._lock:
+            device = self.devices[name]
+            _require(device.is_running, f"the program of {name} is not running")
+            device.kill()
+
+    def start(self, name: str) -> None:
+        """Start a device's program again, and wait until it polls its reader.
+
+        Raises:
+            TimeoutError: it does not start.
+        """
+        with self._lock:
+            self._require_open()
+            device = self.devices[name]
+            _require(not device.is_running, f"the program of {name} is running already")
+            device.start()
+        device.wait_until_ready()
 
     def _add_device(self, name: str, module: str) -> Device:
         device = Device(name, module, self._connect(name), self._report)

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from common.text import printable
-from simulator.demo_cards import CARDS
+from simulator.demo_cards import CARDS, serial_number
+from simulator.office import TASKS
 from simulator.system import BUTTONS, GATES, MONITOR, System
 
+SERVER = "redis"
 _LONGEST_SHOWN = 40
 _BUTTONS = {"red": "single", "yellow": "ten", "green": "two", "single": "single", "ten": "ten", "two-hour": "two"}
 
@@ -36,6 +38,14 @@ class Words:
         """Return a card's name."""
         return one_of(CARDS, "card", word)
 
+    def number(self, word: str) -> str:
+        """Return a card's serial number."""
+        card = self.card(word)
+        number = serial_number(card)
+        if number is None:
+            raise UsageError(f"the {card} has a new number at every tap: the office cannot look it up")
+        return number
+
     def button(self, word: str) -> str:
         """Return the name that the system has for a button, which has a colour, too."""
         return word.lower() if word.lower() in BUTTONS else _BUTTONS[one_of(_BUTTONS, "button", word)]
@@ -52,8 +62,18 @@ class Words:
             case "DEVICE", "plug" | "unplug":
                 readers = {name: device.pi.reader_is_plugged_in for name, device in system.devices.items()}
                 return [name for name, is_connected in readers.items() if is_connected is (command == "unplug")]
+            case "DEVICE", "kill":
+                return [name for name, device in system.devices.items() if device.is_running]
             case "DEVICE", _:
                 return system.devices
+            case "PROGRAM", _:
+                running = {SERVER: system.server.is_running}
+                running |= {name: device.is_running for name, device in system.devices.items()}
+                return [name for name, is_running in running.items() if not is_running]
+            case "TASK", _:
+                return TASKS
+            case "CARD...", "office":
+                return CARDS
             case "CABLE", _:
                 return [name for name, is_plugged_in in system.cables.items() if is_plugged_in is (command == "cut")]
             case "CARD" | "CARD...", _:
@@ -62,7 +82,7 @@ class Words:
             case "BUTTON", _:
                 return [word for word, name in _BUTTONS.items() if (name in system.held) is (command == "release")]
             case "redis", _:
-                return ["redis"] if system.server.is_running is (command == "stop") else []
+                return [SERVER] if system.server.is_running else []
             case "gate", _:
                 return ["gate"] if set(GATES) - system.devices.keys() else []
             case "SOURCE", _:

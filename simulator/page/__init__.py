@@ -4,7 +4,8 @@ Over the WebSocket at `/system` the server sends JSON objects, each with its `ki
 
 - `state`: the devices, the cards and what Redis holds, whenever any of it has changed (`state.state_of`);
 - `lines`: further lines of the monitor, with its colours as ECMA-48 SGR sequences;
-- `error`: why a command could not be run.
+- `error`: why a command could not be run;
+- `answer`: what the office has done.
 
-The page sends commands of the demo, such as `lay gate 1`, and `race` (`race.Race`).
+The page sends commands of the demo, such as `lay gate 1` (`requests.COMMANDS`), and `race` (`race.Race`).
 """

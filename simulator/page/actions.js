@@ -90,6 +90,12 @@ export function clickTap(device) {
   else askForCard();
 }
 
+/** Have the back office do something to the pass on the chosen card. */
+export function askOffice(task) {
+  send(`office ${task} ${picked}`);
+  say("The office is at work …");
+}
+
 function sayBusy() {
   say("This card is on its way: one tap at a time.");
 }

@@ -1,7 +1,7 @@
 /* The cards, in the rack or on a reader. */
 
 import { lyingOn, titleOf } from "./devices.js";
-import { animate, clock, find, fromTemplate, write } from "./dom.js";
+import { animate, find, fromTemplate, write } from "./dom.js";
 import { makeDraggable } from "./drag.js";
 import { picked } from "./actions.js";
 import { placeOf } from "./state.js";
@@ -23,6 +23,7 @@ const shown = new Map(); // by name: a card's element and its place in the rack
 export function showCards({ rack, redis, devices }) {
   for (const card of rack) showCard(card, redis);
   shown.get("copy").slot.hidden = devices.length < 3; // for use with a second gate only
+  find("#office").hidden = picked === null;
   document.body.classList.toggle("has-picked-card", picked !== null || find(".dragged") !== null);
 }
 
@@ -30,13 +31,15 @@ function showCard({ name, number, bytes }, redis) {
   const { element, slot } = shown.get(name) ?? makeCard(name);
   const place = placeOf(name);
   const held = redis.cards[name];
-  const pass = number === null ? "random UID" : redis.running ? passIn(held) : "?";
-  write(find(".pass", element), pass);
+  const isBlocked = held?.fields.blocked !== undefined;
+  const pass = number === null ? "random UID" : redis.running ? whatIsLeft(held) : "?";
+  write(find(".pass", element), isBlocked ? "blocked" : pass);
   write(find(".number", element), number ?? "new at each tap");
   element.classList.toggle("has-pass", Boolean(held));
+  element.classList.toggle("is-blocked", isBlocked);
   element.style.setProperty("--trips", held?.fields.tripsRemaining ?? 0);
   element.setAttribute("aria-pressed", picked === name);
-  const known = `${CARDS[name].spoken ?? `Card ${name}`}, ${pass}`;
+  const known = `${CARDS[name].spoken ?? `Card ${name}`}, ${isBlocked ? "blocked, " : ""}${pass}`;
   element.setAttribute("aria-label", place ? `${known}, on the ${titleOf(place)}` : known);
   element.title = bytes ? `card ${number}, a UID of ${bytes} bytes` : "a phone shows a random UID at every tap";
   if (!element.classList.contains("dragged")) move(element, place ? lyingOn(place) : slot);
@@ -58,7 +61,7 @@ function makeCard(name) {
   return shown.get(name);
 }
 
-function passIn(held) {
+function whatIsLeft(held) {
   if (!held) return "no pass";
   const trips = held.fields.tripsRemaining;
   switch (held.fields.passType) {
@@ -67,11 +70,13 @@ function passIn(held) {
     case "TEN_TRIP":
       return `${trips} ${trips === "1" ? "trip" : "trips"} left`;
     case "TWO_HOUR":
-      return held.secondsLeft === null ? "2 hours" : `${clock(held.secondsLeft)} left`;
+      return held.secondsLeft === null ? "not used yet" : minutesLeft(held.secondsLeft);
     default:
       return "invalid pass";
   }
 }
+
+const minutesLeft = (seconds) => (seconds < 60 ? "last minute" : `${Math.floor(seconds / 60)} min left`);
 
 /** Move a card to its place, with an animation. */
 function move(element, parent) {

@@ -18,6 +18,8 @@ const CHOOSE = "Press a button: a single trip, ten trips or two hours.";
 const CONFIRM = "Tap the same card again, to confirm.";
 const COLORS = { GO: "green", "OUT OF SERVICE": "yellow", DENIED: "red flashing", CLOSED: "red", OFF: "" };
 
+const PULSES = { "in-service": "alive", "out-of-service": "out of service", stopped: "stopped" };
+
 const panels = new Map(); // by device
 
 export const titleOf = (device) => DEVICES[device].title.toLowerCase();
@@ -53,7 +55,7 @@ function makePanel({ name, type }) {
   for (const button of element.querySelectorAll("[data-button]")) makePressable(button);
   makeSwitches(element);
   find("#second-gate").before(element);
-  const panel = { element, speaker: new Speaker(), lit: null, flashedAt: -FLASH_MS, timer: null };
+  const panel = { element, speaker: new Speaker(), lit: null, beatAt: null, flashedAt: -FLASH_MS, timer: null };
   panels.set(name, panel);
   return panel;
 }
@@ -61,6 +63,7 @@ function makePanel({ name, type }) {
 function showDevice(panel, device, sale) {
   const { element } = panel;
   element.dataset.inService = !device.problem;
+  showPulse(panel, device.pulse);
   showBubble(element, device, idleText(device, sale));
   if (panel.speaker.play(device.sound)) {
     if (device.sound.clip === "access-denied") panel.flashedAt = performance.now();
@@ -79,6 +82,20 @@ function showDevice(panel, device, sale) {
   showSwitch(find("[data-unplug]", element), device.reader);
   find(".log", element).replaceChildren(...device.log.slice(-2).map((line) => make("li", line)));
 }
+
+/** Show whether the device lives, and each of its pulses as a beat. */
+function showPulse(panel, pulse) {
+  const sign = find(".pulse", panel.element);
+  const { state, at, silentSeconds } = pulse ?? {};
+  sign.dataset.state = state ?? "unknown";
+  write(sign, state === "silent" ? `silent for ${silence(silentSeconds)}` : (PULSES[state] ?? ""));
+  if (panel.beatAt && at > panel.beatAt) {
+    animate(sign, [{ scale: 2 }, { scale: 1 }], { duration: 600, pseudoElement: "::before" });
+  }
+  panel.beatAt = at;
+}
+
+const silence = (seconds) => (seconds < 120 ? `${seconds} s` : `${Math.floor(seconds / 60)} min`);
 
 function idleText({ name, type, problem }, sale) {
   if (problem) return `Out of service: ${problem}`;

@@ -1,13 +1,14 @@
 """What the journal says of each card, and why a device denied one."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from common.cards import Card
 from common.events import START, Event, EventId, MalformedEventError
 from common.keys import JOURNAL
-from simulator.server import Server
 
 PHONE = "a phone is not a card"
 
@@ -44,11 +45,10 @@ class Journal:
         self._passes: dict[str, str] = {}  # by card: the channel of its pass's last event
         self._place = START
 
-    def read(self, server: Server) -> None:
+    def read(self, redis: Redis) -> None:
         """Take in what is new; nothing, if Redis is not running."""
         try:
-            with server.client() as redis:
-                entries = redis.xrange(JOURNAL, f"({self._place}")
+            entries: Any = redis.xrange(JOURNAL, f"({self._place}")
         except RedisError:
             return
         for place, fields in entries:

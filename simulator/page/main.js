@@ -8,7 +8,7 @@ import { showCards } from "./cards.js";
 import { connect, send } from "./connection.js";
 import { showDevices } from "./devices.js";
 import { find, write } from "./dom.js";
-import { letTimePass, race } from "./actions.js";
+import { askOffice, letTimePass, race } from "./actions.js";
 import { listenToKeys } from "./keyboard.js";
 import { say, showRace } from "./notice.js";
 import { announceOutcomes } from "./outcomes.js";
@@ -29,6 +29,9 @@ find("#sound").addEventListener("click", toggleSound);
 for (const element of document.querySelectorAll("[data-later]")) {
   element.addEventListener("click", () => letTimePass(element));
 }
+for (const element of document.querySelectorAll("[data-office]")) {
+  onClick(element, () => askOffice(element.dataset.office), () => "The office is at work: one click is enough.");
+}
 listenToKeys();
 showSoundButton();
 
@@ -45,6 +48,7 @@ connect({
     report(message);
   },
   lines: showLines,
+  answer: ({ text }) => say(text),
   error: ({ text }) => {
     say(text);
     revert();

@@ -88,6 +88,8 @@ class Race:
                 _lift(system, card)
             if not device.pi.reader_is_plugged_in:
                 system.plug_in(name)
+            if not device.is_running:
+                system.start(name)
         devices = system.devices.values()
         if not self._wait(lambda: not any(device.problem for device in devices), SERVICE_LIMIT_S):
             raise RaceError("a device does not come into service")
@@ -95,11 +97,11 @@ class Race:
 
     def _buy(self, system: System) -> None:
         """Buy at the terminal. A sale that somebody has begun there ends at the tap of another card."""
-        if (read_passes(system.server) or {}).get(CARD, _ONE_TRIP) != _ONE_TRIP:
+        if _passes(system).get(CARD, _ONE_TRIP) != _ONE_TRIP:
             with system.server.client() as redis:
                 redis.delete(str(serial_number(CARD)))  # a pass with more than one entry, or with none
         end = time.monotonic() + SALE_LIMIT_S
-        while CARD not in (read_passes(system.server) or {}):
+        while CARD not in _passes(system):
             if time.monotonic() > end:
                 raise RaceError("the terminal sells nothing")
             clip = self._clip_after(lambda: system.lay("terminal", CARD), "terminal")
@@ -158,6 +160,11 @@ class Race:
             if time.monotonic() > end:
                 return False
         return True
+
+
+def _passes(system: System) -> dict[str, StoredPass]:
+    with system.server.client() as redis:
+        return read_passes(redis) or {}
 
 
 def _lift(system: System, card: str) -> None:

@@ -10,33 +10,22 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from audio.player import CLIPS, clip_path
-from simulator.commands import CommandLine
-from simulator.demo_cards import read_passes
 from simulator.device import Output, OutputKind
-from simulator.history import History
 from simulator.loop_thread import LoopThread
+from simulator.page import requests
 from simulator.page.answers import Answer
 from simulator.page.race import Race
 from simulator.page.state import Record, state_of
-from simulator.server import ServerError
-from simulator.system import NotPossibleError, System
-from simulator.words import UsageError
+from simulator.system import System
 
 HOST = "127.0.0.1"
 STATE_INTERVAL_S = 0.03
 REDIS_INTERVAL_S = 0.1
 KEPT_LINES = 500
 KEPT_LOG_LINES = 4
-LONGEST_COMMAND = 200
 
 _FOLDER = Path(__file__).resolve().parent
 FILES = tuple(sorted(path.name for path in _FOLDER.iterdir() if path.suffix in {".css", ".js", ".svg"}))
-COMMANDS = frozenset(
-    {"lay", "lift", "hold", "release", "unplug", "plug", "cut", "restore", "stop", "start", "later", "add"}
-)
-"""What a page may send: the commands that do not block."""
-RACE = "race"
-"""What it may send besides."""
 
 
 class PageError(RuntimeError):
@@ -60,6 +49,7 @@ class Page:
         self._record = Record()
         self._race = Race(self._record.answers, self._record.why)
         self._sockets: set[web.WebSocketResponse] = set()
+        self._at_the_office: set[asyncio.Task[None]] = set()  # a loop does not keep its tasks alive
         self._thread = LoopThread("page")
         try:
             self.port = self._thread.run(self._start(port))
@@ -103,12 +93,8 @@ class Page:
     async def _watch_redis(self) -> None:
         while True:
             if self._system and self._sockets:
-                await self._read_redis(self._system)
+                await asyncio.to_thread(self._record.read, self._system.server)
             await asyncio.sleep(REDIS_INTERVAL_S)
-
-    async def _read_redis(self, system: System) -> None:
-        await asyncio.to_thread(self._record.journal.read, system.server)
-        self._record.passes = await asyncio.to_thread(read_passes, system.server)
 
     # ------------------------------------------------------------------ HTTP
 
@@ -126,7 +112,7 @@ class Page:
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, port).start()
-        self._watching = asyncio.create_task(self._watch_redis())  # a loop does not keep its tasks alive
+        self._watching = asyncio.create_task(self._watch_redis())
         bound: int = self._runner.addresses[0][1]
         return bound
 
@@ -152,10 +138,10 @@ class Page:
     async def _connect(self, request: web.Request) -> web.WebSocketResponse:
         if "Origin" not in request.headers:
             raise web.HTTPForbidden
-        socket = web.WebSocketResponse(heartbeat=10, max_msg_size=LONGEST_COMMAND)
+        socket = web.WebSocketResponse(heartbeat=10, max_msg_size=requests.LONGEST)
         await socket.prepare(request)
         if self._system:
-            await self._read_redis(self._system)  # it is not read while no page is open
+            await asyncio.to_thread(self._record.read, self._system.server)  # it is not read while no page is open
         self._sockets.add(socket)
         sending = asyncio.create_task(self._send(socket))
         try:
@@ -189,26 +175,22 @@ class Page:
         return state_of(system, self._record) | {"race": race}
 
     async def _answer(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
-        if line == RACE:
+        if line == requests.RACE:
             self._racing = asyncio.create_task(asyncio.to_thread(self._race.run, system))
             return
         if not self._race.is_running:
             self._race.text = ""  # the user has gone on
-        error = await asyncio.to_thread(_run, system, line)
-        if error:
+        if requests.command_of(line) == requests.OFFICE:
+            visit = asyncio.create_task(self._run(system, socket, line))
+            self._at_the_office.add(visit)
+            visit.add_done_callback(self._at_the_office.discard)
+        else:
+            await self._run(system, socket, line)
+
+    async def _run(self, system: System, socket: web.WebSocketResponse, line: str) -> None:
+        if message := await asyncio.to_thread(requests.run, system, line):
             with suppress(ConnectionError):
-                await socket.send_json({"kind": "error", "text": error})
-
-
-def _run(system: System, line: str) -> str | None:
-    """Run a command; return why it cannot be run."""
-    if line.partition(" ")[0] not in COMMANDS:
-        return "a page cannot send this command"
-    try:
-        CommandLine(system, History(), lambda _: None).run(line)
-    except (UsageError, NotPossibleError, ServerError, TimeoutError) as error:
-        return str(error)
-    return None
+                await socket.send_json(message)
 
 
 def _file(path: Path) -> Any:  # noqa: ANN401  # aiohttp's handlers

@@ -5,10 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator.demo_cards import CARDS, StoredPass, serial_number
+from redis.exceptions import RedisError
+
+from common.devices import Devices, State, read_devices
+from simulator.demo_cards import CARDS, StoredPass, read_passes, serial_number
 from simulator.device import LAMPS, Device
 from simulator.page.answers import Answers
 from simulator.page.journal import Journal
+from simulator.server import Server
 from simulator.system import BUTTONS, MONITOR, System
 
 _TYPES = {"entry_gate": "gate", "sales_terminal": "terminal"}
@@ -22,14 +26,26 @@ class Record:
     Args:
         logs: the last lines of each device's log.
         passes: what Redis holds, by card; None if it is not running.
+        pulses: what the devices have told Redis of themselves; None if it is not running.
         journal: what has happened to each card.
         answers: what each device has last said.
     """
 
     logs: dict[str, deque[str]] = field(default_factory=dict)
     passes: Mapping[str, StoredPass] | None = None
+    pulses: Devices | None = None
     journal: Journal = field(default_factory=Journal)
     answers: Answers = field(default_factory=Answers)
+
+    def read(self, server: Server) -> None:
+        """Take in what is in Redis, over one connection."""
+        with server.client() as redis:
+            self.journal.read(redis)
+            self.passes = read_passes(redis)
+            try:
+                self.pulses = read_devices(redis)
+            except RedisError:
+                self.pulses = None
 
     def why(self, system: System, device: str) -> str:
         """Return why the device denies a card; empty if it does not, or no longer."""
@@ -46,6 +62,7 @@ def state_of(system: System, record: Record) -> dict[str, Any]:
             _device(device)
             | {
                 "network": cables[name],
+                "pulse": _pulse(name, record.pulses),
                 "cards": system.cards_on(name),
                 "why": record.why(system, name),
                 "log": list(record.logs.get(name, ())),
@@ -77,6 +94,15 @@ def _device(device: Device) -> dict[str, Any]:
         "reader": pi.reader_is_plugged_in,
         "problem": device.problem,
     }
+
+
+def _pulse(name: str, pulses: Devices | None) -> dict[str, Any] | None:
+    """Return what whoever reads the devices' rows sees of a device: its state, and how long it has been silent."""
+    for device in pulses.known if pulses else ():
+        if pulses and device.name == name:
+            silent_s = (pulses.now_ms - device.at_ms) // 1000 if device.state is State.SILENT else None
+            return {"state": device.state, "at": device.at_ms, "silentSeconds": silent_s}
+    return None
 
 
 def _card(name: str, journal: Journal) -> dict[str, Any]:

@@ -335,7 +335,7 @@ class TestStore:
     ) -> None:
         for reason in (RuntimeError, SystemExit):
             store = self.store(settings, service_manager)
-            wait_for(lambda: statuses(redis))
+            wait_for(lambda: store.problem is None and statuses(redis))  # noqa: B023
             store.__exit__(reason)
         assert statuses(redis) == [("test", "in-service", ""), ("test", "stopped", "")]
 

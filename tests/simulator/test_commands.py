@@ -1,5 +1,6 @@
 """The demo's commands, against a whole system: what they refuse, and how their words are completed."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from common import wiring
+from common.keys import JOURNAL
 from simulator.commands import REFUSALS, CommandLine
+from simulator.demo_cards import serial_number
 from simulator.history import History
 from simulator.system import BUTTONS, NotPossibleError, System
 from tests.processes import wait_for
@@ -64,6 +67,13 @@ def refusal(commands: CommandLine, line: str) -> str:
         ("expect card 1 TEN_TRIP", "it is 112125033744  no pass"),
         ("within 0.01 expect gate song", "not within 0.01 s; the gate did: nothing"),
         ("stop world", "no server 'world': choose redis"),
+        ("start world", "no program 'world': choose redis, terminal or gate"),
+        ("office dance 1", "no task of the office 'dance': choose show, block, unblock, move, credit or devices"),
+        ("office block", "usage: office block CARD"),
+        ("office move 1", "usage: office move CARD CARD"),
+        ("office devices 1", "usage: office devices"),
+        ("office show phone", "the phone has a new number at every tap: the office cannot look it up"),
+        ("office block copy", "card 112125033744 holds no pass"),
         ("add terminal", "no device to add 'terminal': choose gate"),
         ("cut redis", "no source 'redis': choose terminal, gate or monitor"),
         ("lay gate 1 copy", "card 1 and its copy have the same UID: lay them on two readers"),
@@ -86,6 +96,8 @@ def test_what_cannot_be_done_is_said_in_one_line(commands: CommandLine, line: st
         ("", "release ten", "the button ten is not held down", ""),
         ("lay gate 3", "lay terminal 3", "card 3 is on the reader of gate: lift it first", "lift 3"),
         ("", "start redis", "Redis is running already", ""),
+        ("kill gate", "kill gate", "the program of gate is not running", "start gate"),
+        ("", "start GATE", "the program of gate is running already", ""),
         ("stop redis", "stop redis", "Redis is stopped already", "start redis"),
     ],
 )
@@ -141,6 +153,9 @@ def test_the_end(commands: CommandLine, line: str) -> None:
         ("stop ", ["redis"]),
         ("start ", []),
         ("add ", ["gate"]),
+        ("kill ", ["terminal", "gate"]),
+        ("office ", ["show", "block", "unblock", "move", "credit", "devices"]),
+        ("office move 1 ", ["2", "3", "4", "5", "6", "copy", "phone"]),
         ("later ", ["2h"]),
         ("wait ", []),
         ("expect ", ["terminal", "gate", "monitor", "card"]),
@@ -166,6 +181,9 @@ def test_the_word_that_is_due_is_completed(commands: CommandLine, line: str, wor
         ("unplug gate", "unplug ", ["terminal"], "plug gate"),
         ("stop redis", "start ", ["redis"], "start redis"),
         ("stop redis", "stop ", [], "start redis"),
+        ("kill gate", "start ", ["gate"], "start gate"),
+        ("kill gate", "kill ", ["terminal"], "start gate"),
+        ("lay gate 2", "office block 2", ["2"], "lift 2"),
     ],
 )
 def test_only_what_makes_sense_now_is_offered(
@@ -187,11 +205,44 @@ def test_a_server_that_has_crashed_can_be_started(commands: CommandLine, system:
         assert redis.ping()
 
 
+def test_the_office_changes_passes(commands: CommandLine, system: System, answers: list[str]) -> None:
+    one, two = (str(serial_number(card)) for card in ("1", "2"))
+    with system.server.client() as redis:
+        redis.hset(one, mapping={"passType": "TEN_TRIP", "tripsRemaining": 9})
+        for line in ("office credit 1", "office block copy", "office move 1 2"):
+            commands.run(line)
+        assert "  after   card 180844510496: ten trip, 10 trips left, blocked: lost" in answers
+        assert refusal(commands, "office credit 2").startswith(f"card {two} would have more than ten trips")
+        commands.run("Office UNBLOCK 2")
+        assert redis.hgetall(two) == {"passType": "TEN_TRIP", "tripsRemaining": "10"}
+        assert not redis.exists(one)
+        events = [(fields["channel"], json.loads(fields["payload"])) for _, fields in redis.xrange(JOURNAL)]
+    changes = [(channel, event["device"]) for channel, event in events if channel != "device-status"]
+    assert changes == [(f"pass-{change}", "office (demo)") for change in ("credited", "blocked", "moved", "unblocked")]
+
+
+def test_the_office_says_that_redis_is_away(commands: CommandLine) -> None:
+    commands.run("stop redis")
+    assert refusal(commands, "office show 1").startswith("no connection to Redis at 127.0.0.1:")
+    commands.run("start redis")
+
+
+def test_a_program_that_was_killed_works_again(commands: CommandLine, system: System) -> None:
+    gate = system.devices["gate"]
+    wait_for(lambda: not gate.problem)
+    commands.run("kill gate")
+    assert gate.problem == "its program is not running"
+    commands.run("start gate")
+    wait_for(lambda: not gate.problem)
+
+
 def test_nothing_is_started_in_a_system_that_has_ended(tmp_path: Path) -> None:
     with System(tmp_path, False, lambda _: None) as system:
         pass
     for start in (system.start_server, system.add_gate):
         with pytest.raises(NotPossibleError, match="the demo ends"):
             start()
+    with pytest.raises(NotPossibleError, match="the demo ends"):
+        system.start("gate")
     assert not system.server.is_running
     assert list(system.devices) == ["terminal", "gate"]

@@ -12,7 +12,7 @@ from tests.processes import REPOSITORY, Program
 
 pytestmark = pytest.mark.process
 
-DAY_S = 180
+DAY_S = 240
 
 
 def run_script(script: str, folder: Path) -> tuple[int, Program]:

@@ -139,8 +139,11 @@ def test_axe_finds_nothing(page: Page) -> None:
     page.locator('[data-card="3"]').click()
     page.locator('[data-reader="gate2"]').click()
     expect(page.locator('[data-device="gate2"] .why')).to_have_text("no pass")
-    page.locator('[data-card="4"]').click()
-    expect_no_violations(page, "a second gate, a denial, and a chosen card")
+    page.locator('[data-card="2"]').click()  # off the gate's reader
+    page.locator('[data-card="2"]').click()
+    page.locator('[data-office="block"]').click()
+    expect(page.locator('[data-card="2"] .pass')).to_have_text("blocked")
+    expect_no_violations(page, "a second gate, a denial, and a chosen card, which is blocked")
 
     for name in ("gate", "terminal", "monitor"):
         page.locator(f'[data-cut="{name}"]').click()

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.process
 
 SIZES = [(1280, 800), (1440, 900), (1024, 768)]
 ALL_OF_IT = (
-    "header, .steps li, #sound, #show-keys, .device, #rack, #race, .card, .switch, #monitor, #redis, .later button"
+    "header, .steps li, #sound, #show-keys, .device, .pulse, #rack, #race, #office button,"
+    " .card, .switch, #monitor, #redis, .later button"
 )
 PROMPTS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
 LONGEST_PROMPT = max(PROMPTS, key=lambda clip: len(PROMPTS[clip]))
@@ -28,6 +29,7 @@ RACE = (
     "The forged copy got in at the second gate. Card 1 was denied at the first gate: no pass: its single trip is"
     " used up."
 )
+OFFICE = f"The office has done it: card {10**24}: ten trip, 10 trips left, blocked: lost"
 
 OUTSIDE = """elements => elements
   .filter(element => element.checkVisibility())
@@ -72,6 +74,7 @@ LONGEST_STATE = """async ([captions, reason, race]) => {
   for (const name of ["1", "2", "3", "copy"]) cards[name] = {fields: {passType: "TEN_TRIP", tripsRemaining: "10"}};
   for (const name of ["4", "5", "6"]) cards[name] = {fields: {passType: "TWO_HOUR"}, secondsLeft: 7199};
   for (const card of Object.values(cards)) card.secondsLeft ??= null;
+  cards["3"].fields.blocked = "lost";
   const problems = [reason, null, reason];
   longest.devices.forEach((device, index) => Object.assign(device, {
     problem: problems[index],
@@ -79,6 +82,7 @@ LONGEST_STATE = """async ([captions, reason, race]) => {
     why: problems[index] ? "" : "no pass: its single trip is used up",
     lit: ["red", "yellow"],
     network: false,
+    pulse: {state: "silent", at: 0, silentSeconds: 119},
     log: [`${reason} `.repeat(2), reason],
   }));
   longest.redis.cards = cards;
@@ -86,6 +90,9 @@ LONGEST_STATE = """async ([captions, reason, race]) => {
   longest.race = {running: false, text: race};
   report(longest);
 }"""
+
+
+SAY = "async text => (await import('/notice.js')).say(text)"
 
 
 def show_longest(page: Page, captions: Sequence[str | None]) -> None:
@@ -115,6 +122,11 @@ def test_all_of_it_is_in_the_window_also_with_the_longest_words(page: Page) -> N
         for captions in CAPTIONS:
             show_longest(page, captions)
             assert problems_of(page) == [], (width, height, captions)
+        page.locator('[data-card="4"]').click()
+        expect(page.locator("#office")).to_be_visible()
+        page.evaluate(SAY, OFFICE)
+        assert problems_of(page) == [], (width, height, "a chosen card")
+        page.keyboard.press("Escape")
 
 
 def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:

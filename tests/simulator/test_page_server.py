@@ -80,7 +80,7 @@ def test_a_port_that_is_in_use(page: Page) -> None:
 
 
 @pytest.mark.process
-def test_a_race_begins_also_while_a_button_is_held_down(page: Page, tmp_path: Path) -> None:
+def test_a_race_begins_also_with_a_dead_gate_and_while_a_button_is_held_down(page: Page, tmp_path: Path) -> None:
     async def race() -> str:
         async with (
             aiohttp.ClientSession() as session,
@@ -96,5 +96,6 @@ def test_a_race_begins_also_while_a_button_is_held_down(page: Page, tmp_path: Pa
 
     with System(tmp_path, False, page.report) as system:
         page.show(system)
+        system.kill("gate")
         assert "got in at" in asyncio.run(asyncio.wait_for(race(), RACE_LIMIT_S))
         assert not system.held
