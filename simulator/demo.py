@@ -62,7 +62,9 @@ def _run(lines: Iterable[str] | None, page: Page | None, options: argparse.Names
     """Run the system until the script, the person in the terminal or a signal ends it."""
     history = History()
     is_colored = takes_colours()
-    with Printer(is_colored) as printer, tempfile.TemporaryDirectory(prefix="transit-pass-") as folder:
+    # A server that a signal has cut off from its start ends with the demo, and may write until then.
+    folder_of_server = tempfile.TemporaryDirectory(prefix="transit-pass-", ignore_cleanup_errors=True)
+    with Printer(is_colored) as printer, folder_of_server as folder:
         listeners = [history.add, printer.show, *([page.report] if page else [])]
 
         def report(output: Output) -> None:
