@@ -86,8 +86,10 @@ class TestConnection:
     @pytest.mark.parametrize("delay_s", [0.26, 0.7])
     def test_slow(self, server: Server, delay_s: float) -> None:
         with FaultProxy(server.port) as proxy:
+            settings = Settings("test", redis_port=proxy.port)
+            assert not wrong(examine(settings, "gate"))  # and the server has the scripts, as it has from any device
             proxy.delay_s = delay_s
-            found = examine(Settings("test", redis_port=proxy.port), "gate")
+            found = examine(settings, "gate")
         assert wrong(found) == ["round trip"]
         assert "a device waits 1 s" in found["round trip"].text
         assert found["round trip"].remedy == "check the network"
