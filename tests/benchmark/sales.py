@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.cards import Card
 from common.passes import PassType
+from common.scripts import CHECK, USE
 from common.settings import PREFIX
 from simulator.fault_proxy import Chunk, Direction, FaultProxy
 from simulator.server import Server
@@ -97,7 +98,7 @@ def holders_taps(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
 
 
 def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Count round trips and bytes; the pings of an idle connection do not belong to a tap."""
+    """Count round trips and bytes; the checks that come every second belong to no tap."""
     number = 5 if is_quick else 50
     with ExitStack() as cleanup:
         site = Site(program, folder, cleanup)
@@ -107,7 +108,7 @@ def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
             site.gate.lift(card)
         for _ in range(number):
             site.sell()
-        taps, all_of_sales = without_pings(site.chunks[site.gate]), without_pings(site.chunks[site.terminal])
+        taps, all_of_sales = without_checks(site.chunks[site.gate]), without_checks(site.chunks[site.terminal])
     looks = sum(map(is_look, all_of_sales))
     yield Row("round trips per tap", trips(taps) / number, "", 1)
     yield Row("round trips per sale, after the first look", (trips(all_of_sales) - looks) / number, "", 1)
@@ -115,14 +116,19 @@ def wire(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
     yield Row("bytes per sale, both ways", sum(len(chunk.data) for chunk in all_of_sales) / number, "B")
 
 
-def without_pings(chunks: list[Chunk]) -> list[Chunk]:
-    """Leave out what comes before the first tap or sale, and the pings with their answers."""
-    start = next(number for number, chunk in enumerate(chunks) if is_tap(chunk) or is_look(chunk))
-    return [chunk for chunk in chunks[start:] if b"PING" not in chunk.data and b"PONG" not in chunk.data]
+def without_checks(chunks: list[Chunk]) -> list[Chunk]:
+    """Leave out what comes before the first tap or look, and the checks with their answers."""
+    kept: list[Chunk] = []
+    is_kept = False
+    for chunk in chunks:
+        if chunk.direction is Direction.REQUEST:
+            is_kept = CHECK.sha.encode() not in chunk.data and (bool(kept) or is_tap(chunk) or is_look(chunk))
+        kept += [chunk] if is_kept else []
+    return kept
 
 
 def is_tap(chunk: Chunk) -> bool:
-    return b"\r\nEVALSHA\r\n" in chunk.data
+    return USE.sha.encode() in chunk.data
 
 
 def is_look(chunk: Chunk) -> bool:
