@@ -38,8 +38,8 @@ def card(text: str) -> str:
     if re.fullmatch(r"\d{1,25}", text, re.ASCII):
         return str(int(text))
     digits = text.removeprefix("uid:").replace(":", "")
-    if text.startswith("uid:") and re.fullmatch("([0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20})", digits):
-        return Card(bytes.fromhex(digits)).serial_number
+    if text.startswith("uid:") and (found := Card.with_uid(digits)):
+        return found.serial_number
     raise argparse.ArgumentTypeError("expected a number such as 43405556992, or a UID such as uid:0A1B2C3D")
 
 

@@ -43,6 +43,12 @@ class Card:
         return f"card {self.serial_number}"
 
     @classmethod
+    def with_uid(cls, digits: str) -> "Card | None":
+        """Return the card with this UID in hexadecimal; None if it is not one of 4, 7 or 10 bytes."""
+        is_uid = re.fullmatch("[0-9A-Fa-f]{8}|[0-9A-Fa-f]{14}|[0-9A-Fa-f]{20}", digits)
+        return cls(bytes.fromhex(digits)) if is_uid else None
+
+    @classmethod
     def with_short_uid(cls, serial_number: str) -> "Card | None":
         """Return the card with a UID of 4 bytes that has this serial number, if there is one."""
         if not re.fullmatch(r"\d{1,13}", serial_number, re.ASCII) or int(serial_number) >= 2**40:

@@ -122,6 +122,6 @@ def serial_number(text: str) -> str:
     if re.fullmatch(r"\d{1,25}", text, re.ASCII):
         return str(int(text))
     digits = re.sub(r"(?<=[0-9A-Fa-f]{2})[:\- ](?=[0-9A-Fa-f]{2})", "", text)
-    if re.fullmatch(r"([0-9A-Fa-f]{2}){4}|([0-9A-Fa-f]{2}){7}|([0-9A-Fa-f]{2}){10}", digits):
-        return Card(bytes.fromhex(digits)).serial_number
+    if card := Card.with_uid(digits):
+        return card.serial_number
     raise argparse.ArgumentTypeError("expected a serial number such as 43405556992, or a UID such as 0A:1B:2C:3D")
