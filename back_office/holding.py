@@ -25,7 +25,7 @@ class Holding(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether the card holds nothing, not even a pass that makes no sense."""
+        """Whether the card holds nothing, not even an invalid pass."""
         return self.is_hash and not self.fields
 
     @property

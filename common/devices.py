@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from common.events import LATEST_MS
 from common.keys import DEVICES
 from common.redis_connection import reading
 
 SILENT_MS = 15_000
-LATEST_MS = 253_402_214_400_000  # 9999-12-31, with which `datetime` ends
 
 
 class State(StrEnum):
@@ -26,7 +26,7 @@ class State(StrEnum):
 
 
 class MalformedRowError(ValueError):
-    """A device's row that makes no sense."""
+    """A malformed row."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Device:
         """Read a row.
 
         Raises:
-            MalformedRowError: it makes no sense; nothing in a row is trusted.
+            MalformedRowError: it is malformed; nothing in a row is trusted.
         """
         try:
             row = json.loads(text)
@@ -84,7 +84,7 @@ class Device:
 
 
 class Devices(NamedTuple):
-    """All devices, those in service last, and the names of rows that make no sense, at this time of Redis's clock."""
+    """All devices, those in service last, and the names of malformed rows, at this time of Redis's clock."""
 
     now_ms: int
     known: Sequence[Device]
