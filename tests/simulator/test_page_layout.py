@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from audio.player import CLIPS
+from tests.processes import wait_for
 from tests.simulator.browser import expect_in_service
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
@@ -142,7 +143,7 @@ def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:
     assert page.evaluate(seen)[-6:] == lines[-6:]
     show_longest(page, [])  # which leaves the monitor less room
     expect(page.locator("#monitor-lines p").last).to_be_in_viewport(ratio=1)
-    page.wait_for_function(f"({seen})().at(-1) === {lines[-1]!r}")
+    wait_for(lambda: page.evaluate(seen)[-1:] == lines[-1:])
 
 
 def test_a_line_of_80_columns_is_not_broken(page: Page) -> None:

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Browser, Page, expect
 
+from tests.processes import wait_for
 from tests.simulator.browser import SOON_MS
 from tests.simulator.conftest import CHROMIUM, QUIET, Demo
 from tests.simulator.test_page_layout import ALL_OF_IT, OUTSIDE, SIZES
@@ -66,7 +67,7 @@ def test_blocked_sound_is_said_at_the_switch(strict_page: Page, demo: Demo) -> N
     switch.click()
     expect(switch).to_have_text("♪ Sound on")
     demo.send("lay terminal 2", lambda message: plays("select-a-pass", message))
-    strict_page.wait_for_function("() => played.includes('select-a-pass.mp3')", timeout=SOON_MS)
+    wait_for(lambda: "select-a-pass.mp3" in strict_page.evaluate("played"))
     expect(switch).to_have_text("♪ Sound on")
     switch.click()
     expect(switch).to_have_text("♪ Sound off")
@@ -78,4 +79,4 @@ def test_one_click_starts_what_was_blocked(strict_page: Page, demo: Demo) -> Non
     expect(switch).to_have_text(BLOCKED)
     switch.click()
     expect(switch).to_have_text("♪ Sound on")
-    strict_page.wait_for_function("() => played.includes('select-a-pass.mp3')", timeout=SOON_MS)
+    wait_for(lambda: "select-a-pass.mp3" in strict_page.evaluate("played"))
