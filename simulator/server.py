@@ -13,13 +13,13 @@ from pathlib import Path
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
 from redis.retry import Retry
 
 from simulator.child import ending_with_parent
 
 START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
+READY = b"Ready to accept connections"
 
 # Processes that start one after the other have no port in common: a port is free until its server has started.
 _server_ports = itertools.cycle(random.sample(range(20_000 + os.getpid() % 16, 32_000, 16), 750))
@@ -108,7 +108,7 @@ class Server:
         return Redis(port=self.port, **(defaults | options))  # type: ignore[arg-type]
 
     def start(self) -> None:
-        """Start the server and wait until it answers.
+        """Start the server and wait until it answers: its own log says so, a port may be another server's by now.
 
         Raises:
             ServerError: it does not start, or is running already.
@@ -117,14 +117,15 @@ class Server:
             raise ServerError(f"{self._program.name} is running already")
         log = self._folder / "server.log"
         with log.open("ab") as output:
+            start = output.tell()
             self._process = subprocess.Popen(
                 self._command, cwd=self._folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
         end = time.monotonic() + START_LIMIT_S
-        while not self._answers():
+        while READY not in (said := log.read_bytes()[start:]):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
-                raise ServerError(f"{self._program.name} does not start: {log.read_text(errors='replace')[-500:]}")
+                raise ServerError(f"{self._program.name} does not start: {said[-500:].decode(errors='replace')}")
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -153,16 +154,6 @@ class Server:
     def _signal(self, signal_: signal.Signals) -> None:
         if self._process:
             self._process.send_signal(signal_)
-
-    def _answers(self) -> bool:
-        try:
-            with self.client(socket_timeout=1) as client:
-                client.execute_command("PING")
-        except AuthenticationError:
-            return True
-        except RedisError:
-            return False
-        return True
 
 
 def free_port() -> int:

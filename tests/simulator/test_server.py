@@ -14,3 +14,13 @@ def test_one_that_runs_is_not_started_again(server_program: Path, tmp_path: Path
             server.start()
         assert redis.info("server")["process_id"] == process
     assert not Path(f"/proc/{process}").exists()
+
+
+def test_a_port_that_another_server_has_taken_meanwhile(server_program: Path, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("taken", "free")]
+    for folder in folders:
+        folder.mkdir()
+    late = Server(server_program, folders[0])
+    with Server(server_program, folders[1], "--port", str(late.port)), pytest.raises(ServerError, match="in use"):
+        late.start()
+    assert not late.is_running
