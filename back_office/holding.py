@@ -30,7 +30,7 @@ class Holding(NamedTuple):
 
     @property
     def trips(self) -> int | None:
-        """The trips of a ten trip pass; None if they make no sense, or for another pass."""
+        """The trips of a ten trip pass; None if they are invalid, or for another pass."""
         return trips_of(self.fields)
 
     @property
@@ -52,7 +52,7 @@ class Holding(NamedTuple):
             return "a key that is no hash, so no pass"
         if not self.is_valid:
             content = ", ".join(f"{name} {value!r}" for name, value in sorted(self.fields.items()))
-            return f"a pass that makes no sense: {printable(content)}"
+            return f"an invalid pass: {printable(content)}"
         blocked = "" if self.block is None else f", blocked: {printable(self.block)}"
         return f"{PASS_NAMES[self.fields['passType']]}{self._left()}{blocked}"
 

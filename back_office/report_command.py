@@ -80,7 +80,7 @@ def span_of(given: argparse.Namespace, now: datetime) -> Span:
     """Return what `day`, or `begin` and `end`, and `utc` ask for.
 
     Raises:
-        RefusedError: they make no sense.
+        RefusedError: they contradict each other.
     """
     zone = UTC if given.utc else None
     today = now.astimezone(zone).date()

@@ -44,13 +44,15 @@ class Store:
 
     def look(self, card: str) -> Holding:
         """Return what the card holds."""
-        ttl_s = int(self._redis.ttl(card))
-        try:
-            return Holding(card, self._redis.hgetall(card), ttl_s)
-        except ResponseError as error:
-            if str(error).startswith("WRONGTYPE"):
-                return Holding(card, {}, ttl_s, is_hash=False)
-            raise
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.ttl(card)
+            pipeline.hgetall(card)
+            ttl_s, fields = pipeline.execute(raise_on_error=False)
+        is_hash = not (isinstance(fields, ResponseError) and str(fields).startswith("WRONGTYPE"))
+        for answer in (ttl_s, fields if is_hash else {}):
+            if isinstance(answer, Exception):
+                raise answer
+        return Holding(card, fields if is_hash else {}, ttl_s, is_hash)
 
     def owed_trip(self, tap: str) -> OwedTrip:
         """Return the trip that is owed for a tap.

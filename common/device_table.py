@@ -18,7 +18,7 @@ def table(devices: Devices, zone: tzinfo | None = None) -> list[str]:
     rows = [_HEADING, *(_cells(each, now) for each in devices.known)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return [*lines, *(f"{printable(name, 64)}: its row makes no sense" for name in devices.malformed)]
+    return [*lines, *(f"{printable(name, 64)}: malformed row" for name in devices.malformed)]
 
 
 def summary(devices: Devices) -> str:

@@ -19,7 +19,7 @@ class PassType(StrEnum):
 
 
 def trips_of(fields: Mapping[str, str]) -> int | None:
-    """Return the trips of a ten trip pass; None if they make no sense (as in transaction.lua), or for another pass."""
+    """Return the trips of a ten trip pass; None if they are invalid (as in transaction.lua), or for another pass."""
     trips = fields.get("tripsRemaining", "")
     is_number = fields.get("passType") == PassType.TEN_TRIP and re.fullmatch("[1-9][0-9]{0,11}", trips)
     return int(trips) if is_number else None

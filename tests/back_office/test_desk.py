@@ -144,7 +144,7 @@ def test_the_script_and_the_rights_list_every_channel() -> None:
         (Holding(CARD, {"passType": "TWO_HOUR"}), "two hour, not used yet"),
         (BLOCKED, "ten trip, 7 trips left, blocked: lost"),
         (Holding(CARD, {"passType": "SINGLE_USE", "blocked": "\x1b[2J"}), r"single trip, blocked: \x1b[2J"),
-        (Holding(CARD, {"passType": "\x1b"}), r"a pass that makes no sense: passType '\x1b'"),
+        (Holding(CARD, {"passType": "\x1b"}), r"an invalid pass: passType '\x1b'"),
         (NO_HASH, "a key that is no hash, so no pass"),
     ],
 )

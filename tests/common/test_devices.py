@@ -105,7 +105,7 @@ def test_table() -> None:
         "gate-2   entry-gate  silent          12:00:00          11:59:00  1.1.0",
         "gate-3   entry-gate  out of service  2026-11-23 08:13  -         1.1.0    two devices have this name; no one",
         "\\x1b[2J  \\x07        in service      12:00:00          12:00:00  \\u202e",
-        "\\x1b]0;owned\\x07: its row makes no sense",
+        "\\x1b]0;owned\\x07: malformed row",
     ]
 
 
