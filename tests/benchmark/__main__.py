@@ -3,22 +3,22 @@
 import argparse
 import json
 import logging
-import os
-import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from common.text import printable
 from simulator.server import find_server
-from tests.benchmark import desk, devices, gate, monitor, sales, server, start
-from tests.benchmark.row import Row
+from tests.benchmark import desk, devices, gate, machine, monitor, picture, sales, server, start
+from tests.benchmark.comparison import BadFileError, Run, comparison, read_run
+from tests.benchmark.row import HEADING, Row
 
 Measure = Callable[[Path, Path, bool], Iterable[Row]]
 MEASUREMENTS: Mapping[str, Measure] = {
     "gate": gate.taps,
-    "gate-slow-spi": gate.taps_with_slow_spi,
+    "gate-7-byte": gate.taps_with_seven_bytes,
     "gate-far-redis": gate.taps_with_redis_far_away,
     "riders": gate.riders,
     "sales": sales.practised_sales,
@@ -33,51 +33,50 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "monitor": monitor.flood,
     "monitor-calm": monitor.calm,
 }
-LINE = "{:<62}{:>12} {:<6}{:>12}{:>8}  {}"
-SIGNS = {True: "reached", False: "not reached", None: ""}
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description="Measurements, and their bounds.")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASUREMENTS, []], help=", ".join(MEASUREMENTS))
     parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute")
     parser.add_argument("--server", choices=["valkey", "redis"])
-    parser.add_argument("--json", type=Path, default=Path("benchmark.json"), metavar="FILE", help="(benchmark.json)")
-    options = parser.parse_args()
+    parser.add_argument("--json", type=_new_file, default="benchmark.json", metavar="FILE", help="(benchmark.json)")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="compare with a former run's --json file")
+    parser.add_argument("--picture", type=_new_file, metavar="FILE.svg", help="draw where the time of a tap goes")
+    options = parser.parse_args(arguments)
+    names = options.names or list(MEASUREMENTS)
+    if options.picture and (missing := [name for name in picture.MEASURED_BY if name not in names]):
+        parser.error(f"--picture needs {', '.join(missing)} too")
+    try:
+        former = read_run(options.against) if options.against else None
+    except BadFileError as error:
+        parser.exit(2, f"{parser.prog}: --against {printable(options.against)}: {error}\n")
     logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)
-    machine = describe_machine(program)
-    print(machine)
-    print(LINE.format("", "measured", "", "bound", "ratio", ""))
-    rows = []
-    for name in options.names or MEASUREMENTS:
+    facts = {**machine.facts(program), "quick": options.quick}
+    print(machine.sentence(facts))
+    print(HEADING)
+    run = Run(facts, tuple(_measured(names, program, options.quick)))
+    rows = [asdict(row) | {"ratio": row.ratio, "is_reached": row.is_reached} for row in run.rows]
+    options.json.write_text(json.dumps({"machine": facts, "at": time.time(), "rows": rows}, indent=1) + "\n")
+    if options.picture:
+        options.picture.write_text(picture.as_svg(picture.bars(run.rows)), encoding="utf-8")
+    if former:
+        print("", *comparison(run, former), sep="\n")
+
+
+def _measured(names: Iterable[str], program: Path, is_quick: bool) -> Iterable[Row]:
+    for name in names:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            for row in MEASUREMENTS[name](program, Path(folder), options.quick):
-                rows.append(row)
-                print(line(row), flush=True)
-    results = [asdict(row) | {"ratio": row.ratio, "is_reached": row.is_reached} for row in rows]
-    options.json.write_text(json.dumps({"machine": machine, "at": time.time(), "rows": results}, indent=1) + "\n")
+            for row in MEASUREMENTS[name](program, Path(folder), is_quick):
+                print(row, flush=True)
+                yield row
 
 
-def line(row: Row) -> str:
-    bound = "" if row.bound is None else f"{'>=' if row.more_is_better else '<='} {number(row.bound)}"
-    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return LINE.format(row.name, number(row.value), row.unit, bound, ratio, SIGNS[row.is_reached]).rstrip()
-
-
-def number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-def describe_machine(program: Path) -> str:
-    models = [each.partition(":")[2].strip() for each in cpu_facts() if each.startswith("model name")]
-    model = models[0] if models else platform.machine()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, {program.name}"
-
-
-def cpu_facts() -> list[str]:
-    facts = Path("/proc/cpuinfo")
-    return facts.read_text().splitlines() if facts.exists() else []
+def _new_file(name: str) -> Path:
+    if not Path(name).resolve().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"{name}: no such folder")
+    return Path(name)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -18,45 +17,37 @@ from simulator.fault_proxy import Chunk, Direction, FaultProxy
 from simulator.server import Server
 from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import Kind, VirtualPi
-from tests.benchmark.row import Row, median_and_99th
-from tests.processes import Program
+from tests.benchmark import tap
+from tests.benchmark.row import Row
+from tests.benchmark.tap import Tap
+from tests.processes import Program, wait_for
 from tests.rider import GREEN, RED, heard, seen, wait_for_lights
 
 PI_3_TRANSFER_US = 40
 HOLD_S = 0.15
 LIGHT_LIMIT_S = 5.0
 SEED = 522
-
-
-@dataclass(frozen=True)
-class Tap:
-    """One tap that was granted, in seconds from the card's touch.
-
-    Args:
-        asked: until the gate's question to Redis left.
-        answered: until the answer reached it.
-        lit: until green.
-    """
-
-    asked: float
-    answered: float
-    lit: float
+FOUR_BYTES, SEVEN_BYTES = "4-byte card", "7-byte card"
 
 
 class Station:
     """A gate, its Redis behind a network, and cards that hold passes or not."""
 
-    def __init__(self, redis: Redis, proxy: FaultProxy, pi: VirtualPi) -> None:
+    def __init__(self, redis: Redis, proxy: FaultProxy, pi: VirtualPi, gate: Program, uid_bytes: int) -> None:
         self.pi = pi
         self._redis = redis
+        self._gate = gate
+        self._uid_bytes = uid_bytes
         self._numbers = count(0x10000000)
+        self._laid = 0
         self._chunks: list[Chunk] = []
         proxy.listener = self._chunks.append
         self._chance = random.Random(SEED)
 
     def card(self, has_pass: bool) -> VirtualCard:
         """Return a card that has not been here yet."""
-        card = VirtualCard(next(self._numbers).to_bytes(4))
+        uid = next(self._numbers).to_bytes(4)
+        card = VirtualCard(uid if self._uid_bytes == 4 else b"\x04\x00\x00" + uid)
         if has_pass:
             self._redis.hset(Card(card.uid).serial_number, "passType", PassType.SINGLE_USE)
         return card
@@ -68,9 +59,17 @@ class Station:
         time.sleep(self._chance.uniform(0, 0.1))
         self._chunks.clear()
         laid_at, lit_at = self._lay_until(card, Kind.LIT, GREEN)
-        asked = next(chunk.at for chunk in self._chunks if b"EVALSHA" in chunk.data)
-        answered = next(chunk.at for chunk in self._chunks if chunk.direction is Direction.REPLY and chunk.at > asked)
-        return Tap(asked - laid_at, answered - laid_at, lit_at - laid_at)
+        asked_at = next(chunk.at for chunk in self._chunks if b"EVALSHA" in chunk.data)
+        answered_at = next(
+            chunk.at for chunk in self._chunks if chunk.direction is Direction.REPLY and chunk.at > asked_at
+        )
+        looked_at = max(laid_at, self._last_look())
+        return Tap(*(at - laid_at for at in (looked_at, asked_at, answered_at, lit_at)))
+
+    def _last_look(self) -> float:
+        """Return when the look began that found the last card."""
+        wait_for(lambda: len(self._gate.output) == self._laid)
+        return float(self._gate.output[-1])
 
     def _lay_until(self, card: VirtualCard, kind: Kind, lamp: int | None) -> tuple[float, float]:
         """Return when the card was laid and when the lamp changed; without a lamp, wait for any sound."""
@@ -78,6 +77,7 @@ class Station:
         changes = len(seen(self.pi, kind, lamp)) if lamp else 0
         laid_at = time.monotonic()
         self.pi.lay(card)
+        self._laid += 1
         if lamp:
             self.pi.wait_for(lambda pi: len(seen(pi, kind, lamp)) > changes, LIGHT_LIMIT_S)
         self.wait_for_sounds(sounds + 1)
@@ -90,7 +90,8 @@ class Station:
 
 
 @contextmanager
-def station(program: Path, folder: Path, transfer_us: int = 0, round_trip_s: float = 0.0) -> Iterator[Station]:
+def station(program: Path, folder: Path, uid_bytes: int = 4, round_trip_s: float = 0.0) -> Iterator[Station]:
+    """Start a gate whose bus is as slow as a Pi 3's."""
     with (
         Server(program, folder) as server,
         server.client() as redis,
@@ -100,30 +101,24 @@ def station(program: Path, folder: Path, transfer_us: int = 0, round_trip_s: flo
         environment = {
             **pi.environment(),
             PREFIX + "REDIS_PORT": str(proxy.port),
-            "VIRTUAL_PI_SPI_MICROSECONDS": str(transfer_us),
+            "VIRTUAL_PI_SPI_MICROSECONDS": str(PI_3_TRANSFER_US),
         }
-        with Program("entry_gate", environment=environment):
+        with Program("tests.benchmark.timed_gate", environment=environment) as gate:
             wait_for_lights(pi, RED)
             proxy.delay_s = round_trip_s / 2
-            yield Station(redis, proxy, pi)
+            yield Station(redis, proxy, pi, gate, uid_bytes)
 
 
 def taps(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Measure with a fast bus and a local Redis, and split the time."""
+    """Measure taps of cards with a UID of four bytes, and split the time."""
     with station(program, folder) as here:
-        all_taps = [here.tap() for _ in range(30 if is_quick else 300)]
-    yield from median_and_99th("card laid to green", [tap.lit for tap in all_taps], 40, 80)
-    yield Row("  of which detection, median", 1000 * median(tap.asked for tap in all_taps), "ms")
-    yield Row("  of which decision, median", 1000 * median(tap.answered - tap.asked for tap in all_taps), "ms")
-    yield Row("  of which light, median", 1000 * median(tap.lit - tap.answered for tap in all_taps), "ms")
+        yield from tap.rows(FOUR_BYTES, [here.tap() for _ in range(30 if is_quick else 300)], 15, 24)
 
 
-def taps_with_slow_spi(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Measure with a bus as slow as a Pi 3's."""
-    with station(program, folder, PI_3_TRANSFER_US) as here:
-        all_taps = [here.tap() for _ in range(20 if is_quick else 200)]
-    seconds = [tap.lit for tap in all_taps]
-    yield from median_and_99th(f"card laid to green, {PI_3_TRANSFER_US} us an SPI transfer", seconds, 60, 120)
+def taps_with_seven_bytes(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
+    """Measure taps of cards whose UID takes two cascade levels."""
+    with station(program, folder, uid_bytes=7) as here:
+        yield from tap.rows(SEVEN_BYTES, [here.tap() for _ in range(20 if is_quick else 300)], 18, 28)
 
 
 def taps_with_redis_far_away(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
@@ -133,10 +128,14 @@ def taps_with_redis_far_away(program: Path, folder: Path, is_quick: bool) -> Ite
         here_folder.mkdir()
         with station(program, here_folder, round_trip_s=milliseconds / 1000) as here:
             all_taps = [here.tap() for _ in range(15 if is_quick else 100)]
-        name = f"Redis {milliseconds} ms away"
-        yield from median_and_99th(f"card laid to green, {name}", [tap.lit for tap in all_taps])
-        decision_ms = 1000 * median(tap.answered - tap.asked for tap in all_taps)
-        yield Row(f"decision, {name}, in round trips", decision_ms / milliseconds, "", 1.1)
+        kind = far(milliseconds)
+        yield from tap.rows(kind, all_taps)
+        decision_ms = 1000 * median(each.answered - each.asked for each in all_taps)
+        yield Row(f"decision, {kind}, in round trips", decision_ms / milliseconds, "", 1.1)
+
+
+def far(milliseconds: int) -> str:
+    return f"Redis {milliseconds} ms away"
 
 
 def riders(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
@@ -152,4 +151,4 @@ def riders(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
             here.pi.lift(card)
         took_s = time.monotonic() - begun_at
         assert heard(here.pi) == ["access-granted"] * number
-    yield Row(f"riders a minute, {number} cards held 150 ms each", 60 * number / took_s, "", 120, more_is_better=True)
+    yield Row("riders a minute, each holding the card for 150 ms", 60 * number / took_s, "", 120, more_is_better=True)
