@@ -103,7 +103,7 @@ class TestReadRun:
         [
             "",
             "{",
-            "[" * 100_000,
+            pytest.param("[" * 100_000, id="deep"),
             "[]",
             "{}",
             '{"rows": []}',
