@@ -38,7 +38,7 @@ MEASUREMENTS: Mapping[str, Measure] = {
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmark", description="Measurements, and their bounds.")
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*MEASUREMENTS, []], help=", ".join(MEASUREMENTS))
-    parser.add_argument("--quick", action="store_true", help="fewer rounds: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--server", choices=["valkey", "redis"])
     parser.add_argument("--json", type=_new_file, default="benchmark.json", metavar="FILE", help="(benchmark.json)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compare with a former run's --json file")

@@ -1,4 +1,4 @@
-"""What the benchmark makes of what it has measured; nothing is measured here."""
+"""What the benchmark makes of what it has measured, and how it splits a tap."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.benchmark import __main__ as benchmark
-from tests.benchmark import machine, picture, tap
+from tests.benchmark import gate, machine, picture, tap
 from tests.benchmark.comparison import BadFileError, Run, comparison, gain, read_run
 from tests.benchmark.row import Row
 from tests.benchmark.tap import PARTS, Tap
@@ -45,6 +45,16 @@ class TestTap:
         assert [row.name for row in few] == [row.name for row in many]
         names = [row.name for kind in picture.KINDS for row in taps(kind, self.one)]
         assert len({*names}) == len(names)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("uid_bytes", [4, 7])
+def test_a_tap_is_split_where_it_happens(uid_bytes: int, server_program: Path, tmp_path: Path) -> None:
+    with gate.station(server_program, tmp_path, uid_bytes) as here:
+        for _ in range(2):
+            measured = here.tap()
+            assert 0 <= measured.looked < measured.asked < measured.answered
+            assert measured.asked < measured.lit
 
 
 class TestGain:
