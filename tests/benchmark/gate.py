@@ -12,6 +12,7 @@ from redis import Redis
 
 from common.cards import Card
 from common.passes import PassType
+from common.scripts import USE
 from common.settings import PREFIX
 from simulator.fault_proxy import Chunk, Direction, FaultProxy
 from simulator.server import Server
@@ -25,7 +26,7 @@ from tests.rider import GREEN, RED, heard, seen, wait_for_lights
 
 PI_3_TRANSFER_US = 40
 HOLD_S = 0.15
-LIGHT_LIMIT_S = 5.0
+SOUND_LIMIT_S = 5.0
 SEED = 522
 FOUR_BYTES, SEVEN_BYTES = "4-byte card", "7-byte card"
 
@@ -54,15 +55,16 @@ class Station:
 
     def tap(self) -> Tap:
         """Let a rider without a pass tap, so that the light is not green, and one with a pass."""
-        self._lay_until(self.card(has_pass=False), Kind.DARK if GREEN in self.pi.lit else Kind.LIT, None)
+        self._lay(self.card(has_pass=False))
         card = self.card(has_pass=True)
         time.sleep(self._chance.uniform(0, 0.1))
         self._chunks.clear()
-        laid_at, lit_at = self._lay_until(card, Kind.LIT, GREEN)
-        asked_at = next(chunk.at for chunk in self._chunks if b"EVALSHA" in chunk.data)
+        laid_at = self._lay(card)
+        asked_at = next(chunk.at for chunk in self._chunks if USE.sha.encode() in chunk.data)
         answered_at = next(
             chunk.at for chunk in self._chunks if chunk.direction is Direction.REPLY and chunk.at > asked_at
         )
+        lit_at = wait_for(lambda: [each.at for each in seen(self.pi, Kind.LIT, GREEN) if each.at > laid_at])[0]
         looked_at = max(laid_at, self._last_look())
         return Tap(*(at - laid_at for at in (looked_at, asked_at, answered_at, lit_at)))
 
@@ -71,22 +73,19 @@ class Station:
         wait_for(lambda: len(self._gate.output) == self._laid)
         return float(self._gate.output[-1])
 
-    def _lay_until(self, card: VirtualCard, kind: Kind, lamp: int | None) -> tuple[float, float]:
-        """Return when the card was laid and when the lamp changed; without a lamp, wait for any sound."""
+    def _lay(self, card: VirtualCard) -> float:
+        """Lay a card on the reader until its sound begins; return when it was laid."""
         sounds = len(heard(self.pi))
-        changes = len(seen(self.pi, kind, lamp)) if lamp else 0
         laid_at = time.monotonic()
         self.pi.lay(card)
         self._laid += 1
-        if lamp:
-            self.pi.wait_for(lambda pi: len(seen(pi, kind, lamp)) > changes, LIGHT_LIMIT_S)
         self.wait_for_sounds(sounds + 1)
         self.pi.lift(card)
-        return laid_at, seen(self.pi, kind, lamp)[-1].at if lamp else laid_at
+        return laid_at
 
     def wait_for_sounds(self, number: int) -> None:
         """Wait until this many sounds have begun since the start."""
-        self.pi.wait_for(lambda pi: len(heard(pi)) >= number, LIGHT_LIMIT_S)
+        self.pi.wait_for(lambda pi: len(heard(pi)) >= number, SOUND_LIMIT_S)
 
 
 @contextmanager
