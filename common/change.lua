@@ -9,7 +9,7 @@
 -- Errors      MISMATCH: the receipt tells of another change
 -- Events      pass-issued:SINGLE_USE, pass-issued:TEN_TRIP, pass-issued:TWO_HOUR, pass-blocked, pass-unblocked,
 --             pass-moved, pass-credited, pass-voided, pass-reversed:SINGLE_USE, pass-reversed:TEN_TRIP
--- Takes       card, is_repeat, last_outcome, last_type, read, write, publish, commit
+-- Takes       card, is_repeat, last_outcome, last_type, json, read, write, publish, commit
 
 local change = cjson.decode(ARGV[4])
 if is_repeat then
@@ -37,7 +37,7 @@ if holds_key ~= (next(change.seen) ~= nil)
   return commit('changed', change.name)
 end
 
-publish(change.channel, change.event)
+publish(change.channel, json(change.event):sub(2, -2))
 for _, command in ipairs(change.commands) do
   write(unpack(command))
 end

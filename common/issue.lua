@@ -4,7 +4,7 @@
 -- KEYS, ARGV  those of transaction.lua; ARGV[4] is the new pass, a JSON object of its fields
 -- Answers     issued, has-pass; a repeated sale gets the same answer and changes nothing
 -- Events      pass-issued:SINGLE_USE, pass-issued:TEN_TRIP, pass-issued:TWO_HOUR
--- Takes       card, is_repeat, last_outcome, write, publish, commit
+-- Takes       card, is_repeat, last_outcome, json, write, publish, commit
 
 if is_repeat then
   return commit(last_outcome)
@@ -18,6 +18,6 @@ for name, value in pairs(pass) do
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
-publish('pass-issued:' .. pass.passType, {pass = pass})
+publish('pass-issued:' .. pass.passType, '"pass":' .. json(pass))
 write('HSET', card, unpack(fields))
 return commit('issued')

@@ -6,7 +6,7 @@
 --             Nothing: two hours go on from the first tap that Redis took. Each is final: a repeated reversal gets the
 --             same answer and changes nothing. stale: a later request followed, so the tap was settled
 -- Events      pass-reversed:SINGLE_USE, pass-reversed:TEN_TRIP, pass-owed:SINGLE_USE, pass-owed:TEN_TRIP
--- Takes       card, receipt, spent, number, is_repeat, last_outcome, last_type, read, trips_of, write, publish, commit
+-- Takes       card, receipt, spent, number, is_repeat, last_outcome, last_type, json, read, trips_of, write, publish, commit
 
 if not is_repeat then
   return commit('reversed')
@@ -16,23 +16,23 @@ elseif last_type == 'TWO_HOUR' then
   return commit('nothing', last_type)
 end
 
-local tap = receipt:match('[^:]*$') .. '-' .. number
+local tap = ',"tap":' .. json(receipt:match('[^:]*$') .. '-' .. number)
 local pass = read(card)
 local trips = pass and last_type == 'TEN_TRIP' and pass.passType == 'TEN_TRIP' and trips_of(pass)
 if trips then
   pass.tripsRemaining = ('%d'):format(trips + 1)
-  publish('pass-reversed:TEN_TRIP', {pass = pass, tap = tap})
+  publish('pass-reversed:TEN_TRIP', '"pass":' .. json(pass) .. tap)
   write('HINCRBY', card, 'tripsRemaining', 1)
   return commit('reversed', last_type)
 end
 
 local used_up = not pass and read(spent)
 if used_up and used_up.passType == last_type then
-  publish('pass-reversed:' .. last_type, {pass = used_up, tap = tap})
+  publish('pass-reversed:' .. last_type, '"pass":' .. json(used_up) .. tap)
   write('PERSIST', spent)
   write('RENAMENX', spent, card)
   return commit('reversed', last_type)
 end
 
-publish('pass-owed:' .. last_type, {pass = pass or {passType = last_type}, tap = tap})
+publish('pass-owed:' .. last_type, '"pass":' .. json(pass or {passType = last_type}) .. tap)
 return commit('owed', last_type)

@@ -5,14 +5,14 @@
 -- Answers     granted, no-pass, blocked-pass, invalid-pass; a repeated tap gets the same answer, or reversed, and changes
 --             nothing
 -- Events      pass-used:SINGLE_USE, pass-used:TEN_TRIP, pass-activated:TWO_HOUR, pass-used:TWO_HOUR, pass-denied
--- Takes       card, spent, is_repeat, last_outcome, last_type, HOUR, read, trips_of, write, publish, commit
+-- Takes       card, spent, is_repeat, last_outcome, last_type, HOUR, json, read, trips_of, write, publish, commit
 
 if is_repeat then
   return commit(last_outcome, last_type)
 end
 
 local function deny(reason)
-  publish('pass-denied', {reason = reason})
+  publish('pass-denied', '"reason":"' .. reason .. '"')
   return commit(reason)
 end
 
@@ -30,7 +30,7 @@ elseif pass.blocked then
   return deny('blocked-pass')
 
 elseif pass.passType == 'SINGLE_USE' then
-  publish('pass-used:SINGLE_USE', {pass = pass})
+  publish('pass-used:SINGLE_USE', '"pass":' .. json(pass))
   use_up()
 
 elseif pass.passType == 'TEN_TRIP' then
@@ -38,11 +38,11 @@ elseif pass.passType == 'TEN_TRIP' then
   if not trips then
     return deny('invalid-pass')
   end
-  publish('pass-used:TEN_TRIP', {pass = pass, remainingTrips = trips - 1})
-  if trips == 1 then
+  publish('pass-used:TEN_TRIP', '"pass":' .. json(pass) .. ',"remainingTrips":' .. (trips - 1))
+  if trips == '1' then
     use_up()
   else
-    write('HINCRBY', card, 'tripsRemaining', -1)
+    write('HINCRBY', card, 'tripsRemaining', '-1')
   end
 
 elseif pass.passType == 'TWO_HOUR' then
@@ -50,12 +50,13 @@ elseif pass.passType == 'TWO_HOUR' then
   local is_first_use = remaining == -1 -- it has no expiry yet
   if is_first_use then
     remaining = 2 * HOUR
-    publish('pass-activated:TWO_HOUR', {pass = pass, remainingTime = remaining})
   end
-  publish('pass-used:TWO_HOUR', {pass = pass, remainingTime = remaining})
+  local members = '"pass":' .. json(pass) .. ',"remainingTime":' .. remaining
   if is_first_use then
-    write('EXPIRE', card, 2 * HOUR)
+    publish('pass-activated:TWO_HOUR', members)
+    write('EXPIRE', card, remaining)
   end
+  publish('pass-used:TWO_HOUR', members)
 
 else
   return deny('invalid-pass')
