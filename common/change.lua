@@ -9,15 +9,8 @@
 -- Errors      MISMATCH: the receipt tells of another change
 -- Events      pass-issued:SINGLE_USE, pass-issued:TEN_TRIP, pass-issued:TWO_HOUR, pass-blocked, pass-unblocked,
 --             pass-moved, pass-credited, pass-voided, pass-reversed:SINGLE_USE, pass-reversed:TEN_TRIP
--- Takes       card, is_repeat, last_outcome, last_type, json, read, write, publish, commit
-
-local change = cjson.decode(ARGV[4])
-if is_repeat then
-  if last_type ~= change.name then
-    return redis.error_reply('MISMATCH the receipt tells of another change')
-  end
-  return commit(last_outcome, last_type)
-end
+-- Takes       card, is_repeat, last_outcome, last_type, json, read
+-- Sets        outcome, pass_type, events, writes
 
 -- Whether each field of one hash is in the other one, too.
 local function is_within(one, other)
@@ -29,16 +22,23 @@ local function is_within(one, other)
   return true
 end
 
-local holds_key = redis.call('EXISTS', card) == 1 -- also if it is no hash
-local pass = read(card) or {}
-if holds_key ~= (next(change.seen) ~= nil)
-  or not (is_within(pass, change.seen) and is_within(change.seen, pass))
-  or KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1 then
-  return commit('changed', change.name)
+local change = cjson.decode(ARGV[4])
+pass_type = change.name -- the receipt's last word
+if is_repeat then
+  if last_type ~= change.name then
+    return redis.error_reply('MISMATCH the receipt tells of another change')
+  end
+  outcome = last_outcome
+else
+  local holds_key = redis.call('EXISTS', card) == 1 -- also if it is no hash
+  local pass = read(card) or {}
+  if holds_key ~= (next(change.seen) ~= nil)
+    or not (is_within(pass, change.seen) and is_within(change.seen, pass))
+    or KEYS[5] and redis.call('EXISTS', KEYS[5]) == 1 then
+    outcome = 'changed'
+  else
+    outcome = 'done'
+    events = {change.channel, json(change.event):sub(2, -2)}
+    writes = change.commands
+  end
 end
-
-publish(change.channel, json(change.event):sub(2, -2))
-for _, command in ipairs(change.commands) do
-  write(unpack(command))
-end
-return commit('done', change.name)

@@ -6,33 +6,35 @@
 --             Nothing: two hours go on from the first tap that Redis took. Each is final: a repeated reversal gets the
 --             same answer and changes nothing. stale: a later request followed, so the tap was settled
 -- Events      pass-reversed:SINGLE_USE, pass-reversed:TEN_TRIP, pass-owed:SINGLE_USE, pass-owed:TEN_TRIP
--- Takes       card, receipt, spent, number, is_repeat, last_outcome, last_type, json, read, trips_of, write, publish, commit
+-- Takes       card, receipt, spent, number, is_repeat, last_outcome, last_type, json, read, trips_of
+-- Sets        outcome, pass_type, events, writes
 
+outcome, pass_type = last_outcome, last_type
 if not is_repeat then
-  return commit('reversed')
-elseif last_outcome ~= 'granted' then
-  return commit(last_outcome, last_type)
-elseif last_type == 'TWO_HOUR' then
-  return commit('nothing', last_type)
-end
+  outcome = 'reversed'
 
-local tap = ',"tap":' .. json(receipt:match('[^:]*$') .. '-' .. number)
-local pass = read(card)
-local trips = pass and last_type == 'TEN_TRIP' and pass.passType == 'TEN_TRIP' and trips_of(pass)
-if trips then
-  pass.tripsRemaining = ('%d'):format(trips + 1)
-  publish('pass-reversed:TEN_TRIP', '"pass":' .. json(pass) .. tap)
-  write('HINCRBY', card, 'tripsRemaining', 1)
-  return commit('reversed', last_type)
-end
+elseif last_outcome == 'granted' and last_type == 'TWO_HOUR' then
+  outcome = 'nothing'
 
-local used_up = not pass and read(spent)
-if used_up and used_up.passType == last_type then
-  publish('pass-reversed:' .. last_type, '"pass":' .. json(used_up) .. tap)
-  write('PERSIST', spent)
-  write('RENAMENX', spent, card)
-  return commit('reversed', last_type)
-end
+elseif last_outcome == 'granted' then
+  local tap = ',"tap":' .. json(receipt:match('[^:]*$') .. '-' .. number)
+  local pass = read(card)
+  local trips = pass and last_type == 'TEN_TRIP' and pass.passType == 'TEN_TRIP' and trips_of(pass)
+  local used_up = not pass and read(spent)
 
-publish('pass-owed:' .. last_type, '"pass":' .. json(pass or {passType = last_type}) .. tap)
-return commit('owed', last_type)
+  if trips then
+    outcome = 'reversed'
+    pass.tripsRemaining = ('%d'):format(trips + 1)
+    events = {'pass-reversed:TEN_TRIP', '"pass":' .. json(pass) .. tap}
+    writes = {{'HINCRBY', card, 'tripsRemaining', '1'}}
+
+  elseif used_up and used_up.passType == last_type then
+    outcome = 'reversed'
+    events = {'pass-reversed:' .. last_type, '"pass":' .. json(used_up) .. tap}
+    writes = {{'PERSIST', spent}, {'RENAMENX', spent, card}}
+
+  else
+    outcome = 'owed'
+    events = {'pass-owed:' .. last_type, '"pass":' .. json(pass or {passType = last_type}) .. tap}
+  end
+end

@@ -24,11 +24,13 @@ class Script:
     """
 
     def __init__(self, name: str, is_transaction: bool = True) -> None:
-        """Read the script; a transaction has transaction.lua inserted after its first line (`#!lua`)."""
+        """Read the script; a transaction begins, after its first line (`#!lua`), and ends with what all have in common."""
         folder = Path(__file__).parent
-        first_line, rest = (folder / f"{name}.lua").read_text().split("\n", 1)
-        shared = (folder / "transaction.lua").read_text() if is_transaction else ""
-        self.text = f"{first_line}\n{shared}{rest}"
+        self.text = (folder / f"{name}.lua").read_text()
+        if is_transaction:
+            first_line, rest = self.text.split("\n", 1)
+            begin, end = ((folder / f"{each}.lua").read_text() for each in ("transaction", "commit"))
+            self.text = f"{first_line}\n{begin}{rest}{end}"
         self.sha = sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
@@ -38,6 +40,7 @@ REVERSE = Script("reverse")
 CHANGE = Script("change")
 CHECK = Script("check", is_transaction=False)
 STATUS = Script("status", is_transaction=False)
+_OF_A_DEVICE = USE, ISSUE, REVERSE, CHECK, STATUS
 
 
 def run(
@@ -92,7 +95,7 @@ def run(
     try:
         return send()
     except NoScriptError:
-        return send(USE, ISSUE, REVERSE, CHANGE, CHECK, STATUS)
+        return send(*(_OF_A_DEVICE if script in _OF_A_DEVICE else [script]))
 
 
 def check(redis: Redis, needs: Commands, replicas: int, pulse: Pulse | None = None) -> int:
