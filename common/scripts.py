@@ -24,7 +24,7 @@ class Script:
     """
 
     def __init__(self, name: str, is_transaction: bool = True) -> None:
-        """Read the script; a transaction begins, after its first line (`#!lua`), and ends with what all have in common."""
+        """Read the script; in a transaction, transaction.lua follows its first line, and commit.lua ends it."""
         folder = Path(__file__).parent
         self.text = (folder / f"{name}.lua").read_text()
         if is_transaction:
