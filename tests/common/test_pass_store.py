@@ -203,6 +203,18 @@ class TestReceipt:
                 run(redis, script, card=OTHER_CARD)
         assert snapshot(redis) == before
 
+    @pytest.mark.parametrize(
+        "receipt", ["", "1", "x 1 granted -", f"1 {CARD} granted", f"1 {CARD} a b c", f"1  {CARD} - -"]
+    )
+    def test_one_that_makes_no_sense_is_an_error(self, store: PassStore, redis: Redis, receipt: str) -> None:
+        sell(store, PassType.SINGLE_USE)
+        redis.set(RECEIPT_PREFIX + "5e55", receipt)
+        before = snapshot(redis)
+        for script in (USE, REVERSE):
+            with pytest.raises(ResponseError, match="MISMATCH"):
+                run(redis, script)
+        assert snapshot(redis) == before
+
     def test_there_is_one_for_each_session_and_it_lasts_a_week(self, redis: Redis) -> None:
         for number in range(1, 4):
             run(redis, USE, number, session="1")
@@ -549,9 +561,22 @@ class TestEvents:
         store.close()
 
     def test_are_utf_8_for_any_hash(self, store: PassStore, redis: Redis) -> None:
-        redis.hset(CARD, mapping={"passType": "SINGLE_USE", "note": 'ü "\x00\x1b\n\\'})
+        odd = {'ü "\x00\x1b\n\\': '",}{\\"\x7f/', "": "", "1": '"'}
+        redis.hset(CARD, mapping={"passType": "SINGLE_USE", **odd})
         assert store.use(CARD) is UseOutcome.GRANTED
-        assert journal(redis)[0][1]["pass"]["note"] == 'ü "\x00\x1b\n\\'
+        assert journal(redis)[0][1]["pass"] == {"passType": "SINGLE_USE", **odd}
+
+    @pytest.mark.parametrize("pass_type", PassType)
+    def test_are_json_whatever_a_device_is_called(self, redis: Redis, pass_type: PassType) -> None:
+        device = 'gate "1"\\\x1b\n/ü",'
+        sale, tap = (Request("5e55", number, CARD) for number in (1, 2))
+        scripts.run(redis, ISSUE, sale, [device, 1000, 1, json.dumps(pass_type.new_pass())])
+        scripts.run(redis, USE, tap, [device, 1000, 2])
+        redis.delete(CARD, SPENT_PREFIX + CARD)
+        scripts.run(redis, REVERSE, tap, [device, 1000, 2])
+        scripts.run(redis, USE, tap._replace(number=3), [device, 1000, 3])
+        assert [event["device"] for _, event in journal(redis)] == [device] * 4
+        assert {event["cardSerialNumber"] for _, event in journal(redis)} == {CARD}
 
 
 class TestAllOrNothing:
