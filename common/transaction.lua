@@ -7,8 +7,8 @@
 -- A device numbers the requests of its session, and at most one of them is unsettled. The receipt keeps the last one as
 -- '<number> <card> <outcome> <pass type>', so that a request that comes twice, or late, changes nothing.
 --
--- One Redis runs it for all taps. Hence few functions, which Lua makes anew each time, and numbers are text where Redis
--- or an event gets them, since Lua is slow to write them.
+-- One Redis runs it for all taps: so there are few functions, since Lua makes each anew each time, and numbers stay
+-- text on their way to Redis and into events, since Lua is slow to write them.
 --
 -- KEYS     the card's pass (a hash), the session's receipt (a string), the journal (a stream), the card's used-up pass
 -- ARGV     this device's name, the journal's length, the number of this request in its session
@@ -22,8 +22,8 @@ local device, journal_length, number = ARGV[1], ARGV[2], ARGV[3]
 local HOUR, WEEK = '3600', '604800' -- seconds: how long a used-up pass and a receipt are kept
 local json = cjson.encode -- for any text that is not ours
 local outcome, pass_type
-local events = {} -- by turns a channel, and the members of the event's JSON that others do not have
-local writes = {} -- commands: what changes the pass
+local events = {} -- by turns a channel, and the JSON members of its event, without those that all events have
+local writes = {} -- the commands that change the pass
 
 -- The hash as a table; nil if there is none; empty if the key is of another type.
 local function read(key)

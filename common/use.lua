@@ -13,7 +13,6 @@ if is_repeat then
 else
   local pass = read(card)
   local trips = pass and pass.passType == 'TEN_TRIP' and trips_of(pass)
-  local is_used_up = trips == '1'
 
   if not pass then
     outcome = 'no-pass'
@@ -22,25 +21,25 @@ else
     outcome = 'blocked-pass'
 
   elseif pass.passType == 'SINGLE_USE' then
-    outcome = 'granted'
+    outcome, pass_type = 'granted', 'SINGLE_USE'
     events = {'pass-used:SINGLE_USE', '"pass":' .. json(pass)}
-    is_used_up = true
 
   elseif trips then
-    outcome = 'granted'
+    outcome, pass_type = 'granted', 'TEN_TRIP'
     events = {'pass-used:TEN_TRIP', '"pass":' .. json(pass) .. ',"remainingTrips":' .. (trips - 1)}
     writes = {{'HINCRBY', card, 'tripsRemaining', '-1'}}
 
   elseif pass.passType == 'TWO_HOUR' then
-    outcome = 'granted'
+    outcome, pass_type = 'granted', 'TWO_HOUR'
     local remaining = redis.call('TTL', card)
-    if remaining == -1 then -- it has no expiry yet: this is its first use
-      remaining = 2 * HOUR
-      events = {'pass-activated:TWO_HOUR', '"pass":' .. json(pass) .. ',"remainingTime":' .. remaining}
+    local is_first_use = remaining == -1 -- it has no expiry yet
+    remaining = is_first_use and 2 * HOUR or remaining
+    local members = '"pass":' .. json(pass) .. ',"remainingTime":' .. remaining
+    events = {'pass-used:TWO_HOUR', members}
+    if is_first_use then
+      events = {'pass-activated:TWO_HOUR', members, 'pass-used:TWO_HOUR', members}
       writes = {{'EXPIRE', card, remaining}}
     end
-    events[#events + 1] = 'pass-used:TWO_HOUR'
-    events[#events + 1] = '"pass":' .. json(pass) .. ',"remainingTime":' .. remaining
 
   else
     outcome = 'invalid-pass'
@@ -48,10 +47,8 @@ else
 
   if outcome ~= 'granted' then
     events = {'pass-denied', '"reason":"' .. outcome .. '"'}
-  else
-    pass_type = pass.passType
-    if is_used_up then -- a reversal may need it: kept as it is, with the one trip that was left
-      writes = {{'RENAME', card, spent}, {'EXPIRE', spent, HOUR}}
-    end
+  elseif pass_type == 'SINGLE_USE' or trips == '1' then
+    -- It is used up. A reversal may need it: kept as it is, with the one trip that was left.
+    writes = {{'RENAME', card, spent}, {'EXPIRE', spent, HOUR}}
   end
 end
