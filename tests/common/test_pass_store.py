@@ -561,7 +561,7 @@ class TestEvents:
         store.close()
 
     def test_are_utf_8_for_any_hash(self, store: PassStore, redis: Redis) -> None:
-        odd = {'ü "\x00\x1b\n\\': '",}{\\"\x7f/', "": "", "1": '"'}
+        odd: Any = {'ü "\x00\x1b\n\\': '",}{\\"\x7f/', "": "", "1": '"'}
         redis.hset(CARD, mapping={"passType": "SINGLE_USE", **odd})
         assert store.use(CARD) is UseOutcome.GRANTED
         assert journal(redis)[0][1]["pass"] == {"passType": "SINGLE_USE", **odd}
