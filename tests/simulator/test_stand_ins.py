@@ -204,6 +204,13 @@ class TestSpidev:
         Board(spi_transfer_s=0.002).transfer([0x80, 0])
         assert time.monotonic() - began_at >= 0.002
 
+    def test_its_processor_time_is_the_emulations(self, spi: Any) -> None:
+        the_board().is_metered = True
+        began_s = time.thread_time()
+        for _ in range(100):
+            spi.xfer2([0x80, 0])
+        assert (time.thread_time() - began_s) / 2 < the_board().emulated_s
+
 
 class TestRealDriver:
     @pytest.fixture
