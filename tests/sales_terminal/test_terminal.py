@@ -394,7 +394,7 @@ class TestPressWithoutACard:
     def test_a_bounce_is_no_press(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
-        rider.press(1.0, RED, hold_s=0.02)
+        rider.press(1.0, RED, hold_s=0.015)
         run(terminal.run, clock, until=2.0)
         assert speaker.played == []
 
