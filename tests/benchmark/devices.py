@@ -67,7 +67,7 @@ def _empty_look() -> int:
     board, clock = import_module("simulator.virtual_pi.board").the_board(), FakeClock()
     board.clock = clock
     reader = import_module("common.card_reader").CardReader(import_module("common.mfrc522_driver").Driver(clock), clock)
-    counts = [board.reader.transfers]
+    counts: list[int] = [board.reader.transfers]
     for _ in range(100):
         reader.poll()
         counts.append(board.reader.transfers)
