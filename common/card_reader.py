@@ -13,7 +13,6 @@ from common.presentations import Presentation, Presentations
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
 
-POLL_INTERVAL_S = 0.03
 NOTICED_S = 3.0  # within which a lost configuration is noticed
 SILENCE_S = 60.0
 LOG_INTERVAL_S = 60.0

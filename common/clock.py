@@ -10,6 +10,10 @@ class Clock:
         """Return the time."""
         return time.monotonic()
 
+    def processor_s(self) -> float:
+        """Return for how long this thread has had a processor, in and out of the kernel."""
+        return time.thread_time()
+
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)

@@ -151,7 +151,7 @@ class Chip(MFRC522):
 
     def _read(self, *registers: int) -> bytes:
         """Read registers in one transfer: each byte sent asks for what the next one brings (8.1.2.1)."""
-        return bytes(self.spi.xfer2([*(0x80 | register << 1 for register in registers), 0])[1:])
+        return bytes(self.spi.xfer2([*[0x80 | register << 1 for register in registers], 0])[1:])
 
     def _write(self, register: int, *values: int) -> None:
         """Write values to one register in one transfer (8.1.2.2)."""

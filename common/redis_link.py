@@ -65,6 +65,7 @@ class RedisLink:
         self._check = check
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._problem: str | None = "not yet connected"
+        self._hangs = explain(SlowAnswerError(), settings)
         self._has_answered = False
         self._busy_since = inf
         self._closing = threading.Event()
@@ -74,7 +75,7 @@ class RedisLink:
     def problem(self) -> str | None:
         """Why no call would be taken, in words for an operator; None if the last call or check was."""
         if self._problem is None and time.monotonic() - self._busy_since > PATIENCE_S:  # most often a name's look-up
-            return explain(SlowAnswerError(), self._settings)
+            return self._hangs
         return self._problem
 
     def call(self, command: Callable[[Redis], _Answer]) -> _Answer:

@@ -5,9 +5,10 @@ from collections import deque
 from math import inf
 
 from audio.speaker import Speaker
-from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.card_reader import CardReader
 from common.cards import Card
 from common.clock import Clock
+from common.pace import Pace
 from common.pass_store import PassStore
 from common.passes import UseOutcome
 from common.redis_link import Unavailable
@@ -37,7 +38,7 @@ class Gate:
         self._light = light
         self._speaker = speaker
         self._service_manager = service_manager
-        self._clock = clock
+        self._pace = Pace(clock)
         self._outcomes: deque[tuple[Card, UseOutcome | None]] = deque(maxlen=REMEMBERED_TAPS)
 
     def run(self) -> None:
@@ -51,7 +52,7 @@ class Gate:
             problem = self._reader.problem or self._store.problem
             self._light.refresh(in_service=problem is None)
             self._service_manager.report(problem)
-            self._clock.sleep(POLL_INTERVAL_S)
+            self._pace.wait()
 
     def serve(self, card: Card, away_s: float = inf) -> None:
         """Decide about a card that has been presented; show the signal, then play its clip.

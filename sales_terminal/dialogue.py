@@ -1,9 +1,10 @@
 """The dialogue with a rider: prompts, and the taps and presses that answer them."""
 
 from audio.speaker import Speaker
-from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.card_reader import CardReader
 from common.cards import Card
 from common.clock import Clock
+from common.pace import Pace
 from common.pass_store import PassStore
 from common.passes import PassType
 from common.presentations import Presentation
@@ -12,7 +13,6 @@ from sales_terminal.buttons import Buttons
 
 ANSWER_S = 30.0
 REPEAT_S = 10.0
-BUTTON_INTERVAL_S = 0.01
 
 
 class NoAnswer(Exception):  # noqa: N818  # an end of a sale, not a fault
@@ -45,12 +45,13 @@ class Dialogue:
         self._speaker = speaker
         self._service_manager = service_manager
         self._clock = clock
+        self._pace = Pace(clock)
 
     def wait_for_card(self) -> Card:
         """Wait for a tap, stop the prompt and return the card; a press before it is told what to do first."""
         while not (card := self._tap()):
             self._answer_press()
-            self._clock.sleep(POLL_INTERVAL_S)
+            self._pace.wait()
         self._speaker.stop()
         return card
 
@@ -79,7 +80,7 @@ class Dialogue:
             elif not is_repeated and now - silent_since >= REPEAT_S:
                 is_repeated = True
                 self._speaker.play(*clips)
-            self._clock.sleep(BUTTON_INTERVAL_S)
+            self._pace.wait()
         raise NoAnswer
 
     def tell(self, *clips: str) -> Card | None:
@@ -91,7 +92,7 @@ class Dialogue:
             if card or self._buttons.pressed():
                 self._speaker.stop()
                 return card
-            self._clock.sleep(BUTTON_INTERVAL_S)
+            self._pace.wait()
         return None
 
     def wait_for_reader(self) -> None:
@@ -100,7 +101,7 @@ class Dialogue:
         while self._reader.problem:
             self._poll()
             self._answer_press()
-            self._clock.sleep(BUTTON_INTERVAL_S)
+            self._pace.wait()
 
     def _answer_press(self) -> None:
         """Say why a press does nothing now, unless that would cut a prompt short."""

@@ -1,4 +1,4 @@
-"""A clock that advances only during a sleep."""
+"""A clock that advances only during a sleep, or work."""
 
 from collections.abc import Callable
 
@@ -16,10 +16,19 @@ class FakeClock(Clock):
 
     def __init__(self) -> None:
         self._now = 0.0
+        self._used_s = 0.0
         self._plans: list[tuple[float, Callable[[], object]]] = []
 
     def now(self) -> float:
         return self._now
+
+    def processor_s(self) -> float:
+        return self._used_s
+
+    def work(self, seconds: float) -> None:
+        """Use the processor."""
+        self._used_s += seconds
+        self.sleep(seconds)
 
     def sleep(self, seconds: float) -> None:
         end = self._now + seconds

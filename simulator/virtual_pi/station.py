@@ -6,40 +6,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from simulator.virtual_pi import environment
 from simulator.virtual_pi.cards import AnyCard
 from simulator.virtual_pi.connections import Connections, Message, send
+from simulator.virtual_pi.observations import Kind, Observation
 
-
-class Kind(StrEnum):
-    """What can be observed."""
-
-    LIT = "lit"
-    DARK = "dark"
-    SOUND_BEGAN = "sound began"
-    SOUND_ENDED = "sound ended"
-    STARTED = "started"
-    GONE = "gone"
-
-
-@dataclass(frozen=True)
-class Observation:
-    """Something seen or heard.
-
-    Args:
-        kind: what happened.
-        what: the BCM pin, the clip's name, or the id of the process that started or is gone.
-        at: when, in seconds of CLOCK_MONOTONIC (`time.monotonic()`).
-        detail: of a sound, the output module.
-    """
-
-    kind: Kind
-    what: int | str
-    at: float
-    detail: str = ""
+__all__ = ["Kind", "Observation", "VirtualPi"]
 
 
 class VirtualPi:
@@ -60,7 +33,7 @@ class VirtualPi:
         self._boards: dict[socket.socket, int] = {}
         self._lit: set[int] = set()
         self._sounding: dict[socket.socket, Observation] = {}
-        self._transfers: list[int] = []
+        self._figures: list[float] = []
         self._observations: list[Observation] = []
         self._connections = Connections(self._receive, self._on_close)
         self._runtime_folder = tempfile.TemporaryDirectory(prefix="virtual-pi-")
@@ -176,13 +149,24 @@ class VirtualPi:
         Raises:
             TimeoutError: no program is running, or it does not answer in time.
         """
+        return int(self._ask("transfers", deadline_s))
+
+    def emulated_s(self, deadline_s: float = 1.0) -> float:
+        """Return the processor time, in seconds, that the hardware's emulation has taken in the running program.
+
+        Raises:
+            TimeoutError: no program is running, or it does not answer in time.
+        """
+        return self._ask("emulated", deadline_s)
+
+    def _ask(self, figure: str, deadline_s: float) -> float:
         with self._changed:
-            self._transfers.clear()
+            self._figures.clear()
             for board in self._boards:
-                send(board, {"request": "transfers"})
-            if not self._changed.wait_for(lambda: bool(self._transfers), deadline_s):
+                send(board, {"request": figure})
+            if not self._changed.wait_for(lambda: bool(self._figures), deadline_s):
                 raise TimeoutError(f"no answer within {deadline_s:g} s: {self!r}")
-            return self._transfers[0]
+            return self._figures[0]
 
     def __repr__(self) -> str:
         with self._changed:
@@ -201,8 +185,8 @@ class VirtualPi:
     def _receive(self, connection: socket.socket, message: Message) -> None:
         kind = message.pop("kind")
         with self._changed:
-            if kind == "transfers":
-                self._transfers.append(message["what"])
+            if kind in {"transfers", "emulated"}:
+                self._figures.append(message["what"])
             else:
                 self._record(connection, Observation(Kind(kind), **message))
             self._changed.notify_all()

@@ -2,19 +2,25 @@
 
 import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 from common import scripts
 from common.device_table import table
 from common.devices import read_devices
+from common.pace import LONGEST_S
 from common.pulse import INTERVAL_S, Pulse
 from common.redis_client import redis_client
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import PREFIX, Settings
+from simulator import virtual_pi
 from simulator.fault_proxy import Chunk, FaultProxy
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
@@ -25,10 +31,12 @@ from tests.processes import Program
 
 DEVICES = 500
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+VIRTUAL_PI = virtual_pi.environment("", {})["PYTHONPATH"].split(os.pathsep)
 
 
 def idle(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
-    """Watch both devices, the chip's emulation included."""
+    """Watch both devices. Their processor time is theirs without that of the emulated hardware, which they run."""
     watched_s = 4 if is_quick else 30
     with Server(program, folder) as server:
         for module in ("entry_gate", "sales_terminal"):
@@ -37,13 +45,47 @@ def idle(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:
                 with Program(module, environment=environment) as device:
                     device.wait_for_error("connected to Redis")
                     time.sleep(1)  # so that its start does not count
-                    transfers, used_s = pi.spi_transfers(), processor_s(device.process.pid)
+                    before = pi.spi_transfers(), pi.emulated_s(), processor_s(device.process.pid)
                     time.sleep(watched_s)
-                    transfers = pi.spi_transfers() - transfers
-                    used_s = processor_s(device.process.pid) - used_s
+                    after = pi.spi_transfers(), pi.emulated_s(), processor_s(device.process.pid)
+                    in_memory_mb = resident_mb(device.process.pid)
+            transfers, emulated_s, used_s = (late - early for late, early in zip(after, before, strict=True))
             name = module.replace("_", " ")
-            yield Row(f"idle {name}, share of a core", 100 * used_s / watched_s, "%", 1.5)
+            yield Row(f"idle {name}, share of a core", 100 * (used_s - emulated_s) / watched_s, "%", 1.0)
+            yield Row(f"idle {name}, with the emulated hardware", 100 * used_s / watched_s, "%")
             yield Row(f"idle {name}, SPI transfers a second", transfers / watched_s, "")
+            yield Row(f"idle {name}, resident memory, with the emulated hardware", in_memory_mb, "MB", 38)
+    yield Row("resident memory of a program that imports redis alone", _imported_mb("redis"), "MB")
+    hardware_mb = _imported_mb("redis, mfrc522") - _imported_mb("redis")
+    yield Row("resident memory of mfrc522 and the emulated hardware", hardware_mb, "MB")
+    yield Row("an empty look at the reader, register check included, SPI transfers", _empty_look(), "", 10)
+
+
+def _empty_look() -> int:
+    """Return the most SPI transfers that a look takes, of a hundred."""
+    sys.path[:0] = VIRTUAL_PI
+    board, clock = import_module("simulator.virtual_pi.board").the_board(), FakeClock()
+    board.clock = clock
+    reader = import_module("common.card_reader").CardReader(import_module("common.mfrc522_driver").Driver(clock), clock)
+    counts: list[int] = [board.reader.transfers]
+    for _ in range(100):
+        reader.poll()
+        counts.append(board.reader.transfers)
+        clock.sleep(LONGEST_S)
+    return max(after - before for before, after in pairwise(counts))
+
+
+def _imported_mb(modules: str) -> float:
+    """Return the resident memory of a program that imports these modules."""
+    code = f"import {modules}; print(open('/proc/self/statm').read().split()[1])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(VIRTUAL_PI)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, check=True, stdout=subprocess.PIPE)
+    return int(done.stdout) * _PAGE_BYTES / 1e6
+
+
+def resident_mb(process: int) -> float:
+    """Return how much of a process is in memory (proc(5))."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * _PAGE_BYTES / 1e6
 
 
 def pulses(program: Path, folder: Path, is_quick: bool) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from common.card_reader import POLL_INTERVAL_S, CardReader
+from common.card_reader import CardReader
 from common.cards import Card
 from common.presentations import Presentation
 from simulator.virtual_pi.board import Board
@@ -15,11 +15,12 @@ TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
 
 
 class Bench:
-    """A reader that is polled as a device does it."""
+    """A reader that is polled at an interval."""
 
-    def __init__(self, board: Board, clock: FakeClock) -> None:
+    def __init__(self, board: Board, clock: FakeClock, interval_s: float) -> None:
         self.board = board
         self.clock = clock
+        self.interval_s = interval_s
         self.start()
 
     def start(self) -> None:
@@ -35,7 +36,7 @@ class Bench:
         while self.clock.now() < end:
             if presentation := self.reader.poll():
                 presentations.append(presentation)
-            self.clock.sleep(POLL_INTERVAL_S)
+            self.clock.sleep(self.interval_s)
         return presentations
 
     def poll_for(self, seconds: float) -> list[bytes | None]:

@@ -6,20 +6,23 @@ import random
 
 import pytest
 
-from common.card_reader import POLL_INTERVAL_S
 from common.cards import Card
+from common.pace import LONGEST_S, SHORTEST_S
 from common.presentations import REMEMBERED_S, Presentation, Presentations
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.cards import VirtualCard, VirtualPhone
 from tests.common.bench import FOUR, SEVEN, TEN, Bench
 from tests.fake_clock import FakeClock
 
+AT_BOTH_BOUNDS = pytest.mark.parametrize("bench", [SHORTEST_S, LONGEST_S], ids="{:g} s".format, indirect=True)
+
 
 @pytest.fixture
-def bench(board: Board, clock: FakeClock) -> Bench:
-    return Bench(board, clock)
+def bench(board: Board, clock: FakeClock, request: pytest.FixtureRequest) -> Bench:
+    return Bench(board, clock, getattr(request, "param", LONGEST_S))
 
 
+@AT_BOTH_BOUNDS
 class TestPresentation:
     def test_a_resting_card_is_presented_once(self, bench: Bench) -> None:
         bench.place(FOUR)
@@ -107,6 +110,7 @@ class TestPresentation:
         assert caplog.messages == ["no card can be read: collision in the answer to 52"]
 
 
+@AT_BOTH_BOUNDS
 class TestUnreadable:
     def test_a_sign_after_a_second_once_in_a_presentation(self, bench: Bench) -> None:
         bench.place(FOUR, SEVEN)
@@ -186,8 +190,8 @@ class TestAway:
         """An emulator may show a new card at each look."""
         presentations = Presentations()
         for number in range(4000):
-            assert presentations.read(Card(number.to_bytes(4)), now=number * POLL_INTERVAL_S)
-        assert len(presentations._last_seen) == pytest.approx(REMEMBERED_S / POLL_INTERVAL_S, abs=2)
+            assert presentations.read(Card(number.to_bytes(4)), now=number * LONGEST_S)
+        assert len(presentations._last_seen) == pytest.approx(REMEMBERED_S / LONGEST_S, abs=2)
 
 
 class TestCost:

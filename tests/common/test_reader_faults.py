@@ -7,9 +7,10 @@ from collections.abc import Callable
 import pytest
 import RPi.GPIO as GPIO
 
-from common.card_reader import NOTICED_S, POLL_INTERVAL_S, SILENCE_S
+from common.card_reader import NOTICED_S, SILENCE_S
 from common.cards import Card
 from common.mfrc522_chip import _REGISTERS
+from common.pace import LONGEST_S
 from common.pins import PinError
 from simulator.virtual_pi.board import Board
 from simulator.virtual_pi.registers import Register
@@ -57,7 +58,7 @@ BITS = {
 
 @pytest.fixture
 def bench(board: Board, clock: FakeClock) -> Bench:
-    return Bench(board, clock)
+    return Bench(board, clock, LONGEST_S)
 
 
 def values(board: Board) -> list[int]:
@@ -75,7 +76,7 @@ class TestConfiguration:
             flipped_at = bench.clock.now()
             bench.board.reader.flip(register, bit)
             while values(bench.board) != before and bench.clock.now() - flipped_at < NOTICED_S:
-                bench.poll_for(POLL_INTERVAL_S)
+                bench.poll_for(LONGEST_S)
             assert bench.clock.now() - flipped_at < NOTICED_S / 3
             assert bench.reader.problem is None
         assert set(caplog.messages) <= {LOST.format(_REGISTERS[register]), STUCK}

@@ -12,6 +12,7 @@ from redis import Redis
 from common.card_reader import CardReader
 from common.cards import Card
 from common.mfrc522_driver import Driver
+from common.pace import SHORTEST_S
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import Settings
@@ -34,6 +35,7 @@ FOUR_FLASHES = [
 """After a tap at 1.0, while the gate is closed."""
 
 READ_CARD = Card(CARD.uid)
+LOOK_TRANSFERS = 9  # at an empty field
 
 
 @pytest.fixture
@@ -420,3 +422,9 @@ class TestOutOfService:
         assert all(problem for _, problem in manager.reports)
         assert shown(board) == [(0.0, {RED, YELLOW})]
         assert speaker.played == [(1.0, "out-of-service")]
+
+
+def test_idle_it_looks_at_its_pace(gate: Gate, board: Board, clock: FakeClock) -> None:
+    before = board.reader.transfers
+    run(gate.run, clock, until=3.0)
+    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / SHORTEST_S, rel=0.02)

@@ -12,6 +12,7 @@ from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.cards import Card
 from common.mfrc522_driver import Driver
+from common.pace import SHORTEST_S
 from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_TELL
@@ -35,6 +36,7 @@ THANKS = {
     PassType.TWO_HOUR: "thank-you-two-hour-pass",
 }
 READ_CARD = Card(CARD.uid)
+LOOK_TRANSFERS = 9  # at an empty field
 CONFIRM_SINGLE = ("selected-single-trip-pass", "tap-card-to-confirm")
 CONFIRM_TEN = ("selected-ten-trip-pass", "tap-card-to-confirm")
 CONFIRM_TWO_HOUR = ("selected-two-hour-pass", "tap-card-to-confirm")
@@ -392,7 +394,7 @@ class TestPressWithoutACard:
     def test_a_bounce_is_no_press(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
-        rider.press(1.0, RED, hold_s=0.04)
+        rider.press(1.0, RED, hold_s=0.015)
         run(terminal.run, clock, until=2.0)
         assert speaker.played == []
 
@@ -570,7 +572,7 @@ class TestSilence:
     def test_silence_begins_when_the_prompt_has_ended(
         self, terminal: SalesTerminal, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
     ) -> None:
-        speaker.clip_s = 4.0
+        speaker.clip_s = 4.05
         rider.tap(1.0)
         run(terminal.run, clock, until=30.0)
         assert speaker.played == [(1.0, "select-a-pass"), (15.0, "select-a-pass")]
@@ -710,3 +712,9 @@ class TestReaderOutOfService:
         run(terminal.run, clock, until=6.0)
         assert speaker.played[2:] == [(2.5, "out-of-service"), (5.0, "select-a-pass")]
         assert redis.keys() == []
+
+
+def test_idle_it_looks_at_its_pace(terminal: SalesTerminal, board: Board, clock: FakeClock) -> None:
+    before = board.reader.transfers
+    run(terminal.run, clock, until=3.0)
+    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / SHORTEST_S, rel=0.02)

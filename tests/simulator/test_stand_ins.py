@@ -204,6 +204,13 @@ class TestSpidev:
         Board(spi_transfer_s=0.002).transfer([0x80, 0])
         assert time.monotonic() - began_at >= 0.002
 
+    def test_its_processor_time_is_the_emulations(self, spi: Any) -> None:
+        began_s = time.thread_time()
+        for _ in range(1000):
+            spi.xfer2([0x80, 0])
+        used_s = time.thread_time() - began_s
+        assert used_s / 3 < the_board().emulated_s < 1.5 * used_s
+
 
 class TestRealDriver:
     @pytest.fixture

@@ -100,6 +100,12 @@ class TestObservations:
         wait_until_lit(pi, CARD_LAMP)
         assert pi.spi_transfers(SOON_S) > before
 
+    def test_so_is_the_processor_time_of_the_emulation(self, pi: VirtualPi) -> None:
+        before = pi.emulated_s(SOON_S)
+        pi.lay(CARD)
+        wait_until_lit(pi, CARD_LAMP)
+        assert pi.emulated_s(SOON_S) > before
+
     def test_a_timeout_shows_the_state(self, pi: VirtualPi) -> None:
         pi.press(BUTTON)
         wait_until_lit(pi, BUTTON_LAMP)

@@ -5,7 +5,7 @@ import os
 from collections.abc import MutableSequence, Sequence
 from pathlib import Path
 
-from simulator.virtual_pi.board import the_board
+from simulator.virtual_pi.board import emulated, the_board
 
 _TRANSFER_MAX = 4096
 _OF_THE_FILE = {errno.ENOENT, errno.EACCES}  # whoever has it open is told that its device is gone
@@ -51,6 +51,7 @@ class SpiDev:
             self._file = _device_file()
         return self._file
 
+    @emulated
     def xfer2(
         self, values: MutableSequence[int], speed_hz: int = 0, delay_usecs: int = 0, bits_per_word: int = 8
     ) -> Sequence[int]:

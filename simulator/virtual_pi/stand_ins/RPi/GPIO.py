@@ -7,7 +7,7 @@ Edge detection fails to start, as it does with RPi.GPIO on kernels from 6.6 on. 
 import warnings
 from collections.abc import Sequence
 
-from simulator.virtual_pi.board import PINS, Pull, the_board
+from simulator.virtual_pi.board import PINS, Pull, emulated, the_board
 
 VERSION = "0.7.1"
 RPI_INFO = {"P1_REVISION": 3, "TYPE": "Virtual Pi", "MANUFACTURER": "Unknown", "RAM": "Unknown"}
@@ -52,6 +52,7 @@ def getmode() -> int | None:
     return _mode
 
 
+@emulated
 def setup(channel: Channels, direction: int, pull_up_down: int = PUD_OFF, initial: int | None = None) -> None:
     """Make channels inputs or outputs."""
     if direction not in (IN, OUT):
@@ -76,6 +77,7 @@ def setup(channel: Channels, direction: int, pull_up_down: int = PUD_OFF, initia
         _directions[pin] = direction
 
 
+@emulated
 def output(channel: Channels, value: int | Sequence[int]) -> None:
     """Drive output channels, each by its own value or all by one."""
     pins = _pins(channel)
@@ -88,6 +90,7 @@ def output(channel: Channels, value: int | Sequence[int]) -> None:
         the_board().drive(pin, bool(level))
 
 
+@emulated
 def input(channel: int) -> int:  # noqa: A001  # its name
     """Return the level of a channel."""
     (pin,) = _pins(channel)
