@@ -120,25 +120,35 @@ def ledger(redis: Redis) -> dict[str, dict[str, str]]:
     """
     held: dict[str, dict[str, str]] = {}
     for entry in journal.entries(redis):
-        event = entry.event
-        card = event["cardSerialNumber"]
-        match entry.channel.split(":"):
-            case ["pass-issued", _]:
-                require(card not in held, "a card that has a pass is sold none")
-                held[card] = {name: str(value) for name, value in event["pass"].items()}
-            case ["pass-used", "SINGLE_USE"]:
-                del held[card]
-            case ["pass-used", "TEN_TRIP"]:
-                require(held[card] == event["pass"], "an event has the pass as it was before")
-                held[card] = {**held[card], "tripsRemaining": str(event["remainingTrips"])}
-                if not event["remainingTrips"]:
-                    del held[card]
-            case ["pass-reversed" | "pass-blocked" | "pass-unblocked" | "pass-credited", *_]:
-                held[card] = event["pass"]
-            case ["pass-moved"]:
-                require(event["to"] not in held, "a pass is moved to a card that has none")
-                held[event["to"]] = held.pop(card)
-                require(held[event["to"]] == event["pass"], "an event has the pass that is moved")
-            case ["pass-voided"]:
-                require(held.pop(card) == event["pass"], "an event has the pass as it was before")
+        replay(held, entry)
     return held
+
+
+def replay(held: dict[str, dict[str, str]], entry: journal.Entry) -> None:
+    """Change the passes as the entry says.
+
+    Raises:
+        BrokenGuaranteeError: it contradicts them.
+    """
+    event = entry.event
+    card = event["cardSerialNumber"]
+    match entry.channel.split(":"):
+        case ["pass-issued", _]:
+            require(card not in held, "a card that has a pass is sold none")
+            held[card] = {name: str(value) for name, value in event["pass"].items()}
+        case ["pass-used", "SINGLE_USE"]:
+            require(card in held, "what is used is on the card")
+            del held[card]
+        case ["pass-used", "TEN_TRIP"]:
+            require(held.get(card) == event["pass"], "an event has the pass as it was before")
+            held[card] = {**event["pass"], "tripsRemaining": str(event["remainingTrips"])}
+            if not event["remainingTrips"]:
+                del held[card]
+        case ["pass-reversed" | "pass-blocked" | "pass-unblocked" | "pass-credited", *_]:
+            held[card] = event["pass"]
+        case ["pass-moved"]:
+            require(event["to"] not in held, "a pass is moved to a card that has none")
+            require(held.get(card) == event["pass"], "an event has the pass that is moved")
+            held[event["to"]] = held.pop(card)
+        case ["pass-voided"]:
+            require(held.pop(card, None) == event["pass"], "an event has the pass as it was before")
