@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from simulator.server import find_server
-from tests.drills.all_drills import DRILLS
+from tests.drills.all_drills import DRILLS, run_drill
+from tests.drills.history import keep
 
 ROW = "{:<28}{:>8}{:>8}{:>9}{:>18}{:>10}"
 
@@ -17,15 +18,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*DRILLS, []], help=", ".join(DRILLS))
     parser.add_argument("--server", choices=["valkey", "redis"])
     parser.add_argument("--times", type=float, default=1, help="multiply the number of rounds (1)")
+    parser.add_argument("--history", type=Path, metavar="FILE", help="add what was asked and answered, in JSON lines")
     options = parser.parse_args()
     logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)
     print(ROW.format("drill", "rounds", "lost", "doubled", "longest outage", "took"))
     for name in options.names or DRILLS:
-        drill, rounds = DRILLS[name]
+        rounds = max(1, round(DRILLS[name][1] * options.times))
         start = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="drill-") as folder:
-            outcome = drill(program, Path(folder), max(1, round(rounds * options.times)))
+            outcome = run_drill(name, program, Path(folder), rounds)
+            if options.history:
+                keep(name, Path(folder), options.history)
         took_s = time.monotonic() - start
         outage = f"{outcome.longest_outage_s:.3f} s" if outcome.longest_outage_s else "-"
         row = ROW.format(name, outcome.rounds, outcome.lost, outcome.doubled, outage, f"{took_s:.0f} s")

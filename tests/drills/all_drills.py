@@ -1,6 +1,7 @@
 """The drills by name, each with the rounds that show enough."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tests.drills import (
@@ -16,6 +17,7 @@ from tests.drills import (
     torn_cards,
 )
 from tests.drills.drill import Outcome
+from tests.drills.legal import judge
 from tests.drills.outages import OUTAGES
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
@@ -47,3 +49,9 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
 }
 """`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
+
+
+def run_drill(name: str, program: Path, folder: Path, rounds: int) -> Outcome:
+    """Run a drill, and judge the histories that it has left in the folder, if it keeps any."""
+    outcome = DRILLS[name][0](program, folder, rounds)
+    return replace(outcome, failures=(*outcome.failures, *judge(folder)))

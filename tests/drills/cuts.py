@@ -9,13 +9,13 @@ from unittest.mock import patch
 from redis import Redis
 
 from common import redis_link
-from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
 from tests.drills.drill import Outcome, entries, require, require_balance, sales, seeded_random, until_answered
+from tests.drills.history import ENDING, RecordedStore
 
 FIRST_CARD = 10**10
 REQUEST_BYTES = 420  # a few more than a request has
@@ -40,6 +40,7 @@ def cuts_with_default_retries(program: Path, folder: Path, rounds: int = 500) ->
 
 def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
     chance = seeded_random()
+    history = folder / f"cuts{ENDING}"
     unserved = 0
     longest_s = 0.0
     sold: list[str] = []
@@ -47,9 +48,9 @@ def _cut(program: Path, folder: Path, rounds: int) -> Outcome:
     with Server(program, folder) as server, server.client() as redis, FaultProxy(server.port) as proxy:
         near, far = Settings("drill", redis_port=server.port), Settings("drill", redis_port=proxy.port)
         with (
-            closing(PassStore(near, TO_SELL)) as seller,
-            closing(PassStore(far, TO_SELL)) as terminal,
-            closing(PassStore(far, TO_USE)) as gate,
+            closing(RecordedStore(history, near, TO_SELL)) as seller,
+            closing(RecordedStore(history, far, TO_SELL)) as terminal,
+            closing(RecordedStore(history, far, TO_USE)) as gate,
         ):
             for number in range(rounds):
                 card, pass_type = str(FIRST_CARD + number), chance.choice(list(PassType))

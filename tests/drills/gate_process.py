@@ -19,13 +19,13 @@ from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.cards import Card
 from common.clock import Clock
-from common.pass_store import PassStore
 from common.presentations import Presentation
 from common.pulse import Pulse
 from common.request import RequestNote
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import Settings
+from tests.drills.history import RecordedStore
 from tests.drills.riders import Answer, Rider
 from tests.processes import REPOSITORY
 
@@ -65,7 +65,7 @@ class NoSpeaker(Speaker):
         pass
 
 
-def run_gate(pipe: Connection, settings: Settings, folder: Path) -> None:
+def run_gate(pipe: Connection, history: Path, settings: Settings, folder: Path) -> None:
     """Run a gate until the pipe ends; report each presentation when it begins, and its signal when lamps show it."""
     sys.path.insert(0, str(STAND_INS))
     from entry_gate.gate import Gate
@@ -82,7 +82,7 @@ def run_gate(pipe: Connection, settings: Settings, folder: Path) -> None:
     light = ReportingLight(clock)
     service_manager = ServiceManager(clock)
     pulse = Pulse("entry-gate", settings, service_manager, clock)
-    store = PassStore(settings, TO_USE, RequestNote(str(folder)), pulse)
+    store = RecordedStore(history, settings, TO_USE, RequestNote(str(folder)), pulse)
     with suppress(EOFError, OSError):
         Gate(reader, store, light, NoSpeaker(), service_manager, clock).run()
 
@@ -90,12 +90,13 @@ def run_gate(pipe: Connection, settings: Settings, folder: Path) -> None:
 class GateProcess:
     """A gate in a process; started again, it has the same runtime folder."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, history: Path, settings: Settings, folder: Path) -> None:
         self.greens: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()
         self.answered_at = 0.0
         self.late_greens = 0
         self.presented = threading.Event()
+        self._history = history
         self._settings = settings
         self._folder = folder
         self._cards: list[str] = []
@@ -105,7 +106,7 @@ class GateProcess:
     def start(self) -> None:
         self._pipe, theirs = _processes.Pipe()
         self._answers: queue.SimpleQueue[tuple[int, Answer]] = queue.SimpleQueue()
-        arguments = (theirs, self._settings, self._folder)
+        arguments = (theirs, self._history, self._settings, self._folder)
         self._process = _processes.Process(target=run_gate, args=arguments, daemon=True)
         self._process.start()
         theirs.close()

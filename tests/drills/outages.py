@@ -20,6 +20,7 @@ from simulator.fault_proxy import Cut, Direction
 from tests.drills import worlds
 from tests.drills.account import Tally, account
 from tests.drills.drill import SEED, Outcome, require
+from tests.drills.history import ENDING
 from tests.drills.riders import HURRY_S, NOBODY, Answer, Crowd, Gate, Rider
 from tests.drills.worlds import Scene, World
 from tests.processes import wait_for
@@ -168,10 +169,11 @@ class Round:
             time.sleep(
                 chance.uniform(0, max(0.0, LATEST_END_S - outage_s))
             )  # so that they do not all do the same at once
+        history = self.folder / f"{self.seed}{ENDING}"
         what = f"seed {self.seed}, {self.fault.__name__}, {outage_s:.3f} s"
         try:
             with TemporaryDirectory(dir=self.folder) as folder, ExitStack() as cleanup:
-                world = self.build(Scene(self.program, Path(folder), chance, cleanup))
+                world = self.build(Scene(self.program, Path(folder), history, chance, cleanup))
                 tally, wrong, back_after_s = self._ride(world, outage_s)
         except Exception as error:
             return Tally(), 0.0, f"{what}: {error!r}"

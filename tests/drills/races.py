@@ -17,6 +17,7 @@ from simulator.server import Server
 from simulator.virtual_pi.cards import VirtualCard
 from simulator.virtual_pi.station import VirtualPi
 from tests.drills.drill import Outcome, entries, passes, require, require_balance, sales, until_answered
+from tests.drills.history import ENDING, RecordedStore
 from tests.processes import Program
 from tests.rider import DEADLINE_S, RED, expect_sound, heard, lift, tap, wait_for_lights
 
@@ -32,8 +33,9 @@ def gates_at_once(program: Path, folder: Path, rounds: int = 20) -> Outcome:
         server = cleanup.enter_context(Server(program, folder))
         redis = cleanup.enter_context(server.client())
         settings = Settings("drill", redis_port=server.port)
-        terminal = cleanup.enter_context(closing(PassStore(settings, TO_SELL)))
-        gates = [cleanup.enter_context(closing(PassStore(settings, TO_USE))) for _ in range(GATES)]
+        history = folder / f"gates-at-once{ENDING}"
+        terminal = cleanup.enter_context(closing(RecordedStore(history, settings, TO_SELL)))
+        gates = [cleanup.enter_context(closing(RecordedStore(history, settings, TO_USE))) for _ in range(GATES)]
         threads = cleanup.enter_context(ThreadPoolExecutor(GATES))
         for number in range(rounds):
             card = str(number + 1)

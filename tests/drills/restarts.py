@@ -8,12 +8,12 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import BusyLoadingError
 from redis.retry import Retry
 
-from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.drills.drill import Outcome, entries, require_balance, sales, until_answered
+from tests.drills.history import ENDING, RecordedStore
 from tests.processes import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -30,6 +30,7 @@ def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
     configuration = folder / "redis.conf"
     configuration.write_text((DEPLOY / "redis.conf").read_text().replace("/var/lib/redis", str(folder)))
     server = Server(program, folder, "--aclfile", str(users), configuration=configuration)
+    history = folder / f"restarts{ENDING}"
     lost = doubled = 0
     for number in range(rounds):
         with server:
@@ -37,7 +38,10 @@ def restarts(program: Path, folder: Path, rounds: int = 3) -> Outcome:
                 Settings(user, redis_port=server.port, redis_username=user, redis_password=f"change-me-{user}")
                 for user in ("terminal", "gate")
             )
-            with closing(PassStore(terminal, TO_SELL)) as seller, closing(PassStore(gate, TO_USE)) as admitter:
+            with (
+                closing(RecordedStore(history, terminal, TO_SELL)) as seller,
+                closing(RecordedStore(history, gate, TO_USE)) as admitter,
+            ):
                 for card in range(number * CARDS, (number + 1) * CARDS):
                     until_answered(partial(seller.issue, seller.new_request(str(card)), PassType.TEN_TRIP))
                     until_answered(partial(admitter.use, str(card)))

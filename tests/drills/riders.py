@@ -13,12 +13,12 @@ from random import Random
 from typing import Any, Protocol
 
 from common.cards import Card
-from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
 from common.redis_link import Unavailable
 from common.request import RequestNote
 from common.rights import TO_SELL, TO_USE
 from common.settings import Settings
+from tests.drills.history import RecordedStore
 
 RIDERS = 12
 HURRIED_PAUSE_S, UNANSWERED_PAUSE_S, CALM_PAUSE_S = 0.02, 0.2, 1.0  # at most so long the next rider waits
@@ -85,11 +85,11 @@ class Gate(Place, Protocol):
 class StoreGate:
     """A gate in this process, without hardware: green is what the store grants."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
+    def __init__(self, history: Path, settings: Settings, folder: Path) -> None:
         self.greens: Counter[str] = Counter()
         self.excused: Counter[str] = Counter()
         self.answered_at = 0.0
-        self._store = PassStore(settings, TO_USE, RequestNote(str(folder)))
+        self._store = RecordedStore(history, settings, TO_USE, RequestNote(str(folder)))
 
     def serve(self, rider: Rider, _: Random) -> Answer:
         card = rider.card.serial_number
@@ -110,9 +110,9 @@ class StoreGate:
 class Terminal:
     """A terminal; a sale without an answer is not asked for again."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, history: Path, settings: Settings) -> None:
         self.sold: Counter[str] = Counter()
-        self._store = PassStore(settings, TO_SELL)
+        self._store = RecordedStore(history, settings, TO_SELL)
 
     def serve(self, rider: Rider, chance: Random) -> Answer:
         card = rider.card.serial_number

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drills.all_drills import DRILLS
+from tests.drills.all_drills import DRILLS, run_drill
 from tests.drills.drill import Outcome
 from tests.drills.outages import OUTAGES
 
@@ -19,10 +19,10 @@ IN_THE_SUITE = [name for name in OUTAGES if name != "failovers-under-riders"]  #
 @pytest.mark.process
 @pytest.mark.parametrize("name", [name for name in DRILLS if name not in {"failovers-without", *OUTAGES}])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
-    drill, rounds = DRILLS[name]
-    rounds = FEWER.get(name, rounds)
-    outcome = drill(server_program, tmp_path, rounds)
+    rounds = FEWER.get(name, DRILLS[name][1])
+    outcome = run_drill(name, server_program, tmp_path, rounds)
     assert outcome.rounds >= rounds
+    assert outcome.failures == ()
     assert (outcome.lost, outcome.doubled) == (0, 0)
 
 
@@ -30,7 +30,7 @@ def run_outages(name: str, program: Path, folder: Path) -> Outcome:
     logging.disable()
     here = folder / name
     here.mkdir()
-    return OUTAGES[name](program, here, OUTAGE_ROUNDS)
+    return run_drill(name, program, here, OUTAGE_ROUNDS)
 
 
 @pytest.mark.process

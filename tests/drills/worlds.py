@@ -18,10 +18,11 @@ NETWORK_DELAY_S = 0.002
 
 @dataclass
 class Scene:
-    """What every world is built from; what it starts ends with `cleanup`."""
+    """What every world is built from; what it starts ends with `cleanup`, and `history` keeps what it asks."""
 
     program: Path
     folder: Path
+    history: Path
     chance: Random
     cleanup: ExitStack
 
@@ -32,13 +33,13 @@ class Scene:
         return self.cleanup.enter_context(FaultProxy(port))
 
     def terminal(self, settings: Settings) -> Terminal:
-        return self.cleanup.enter_context(closing(Terminal(settings)))
+        return self.cleanup.enter_context(closing(Terminal(self.history, settings)))
 
     def gate(self, settings: Settings, name: str) -> StoreGate:
-        return self.cleanup.enter_context(closing(StoreGate(settings, self.subfolder(name))))
+        return self.cleanup.enter_context(closing(StoreGate(self.history, settings, self.subfolder(name))))
 
     def gate_process(self, settings: Settings, name: str) -> GateProcess:
-        return self.cleanup.enter_context(closing(GateProcess(settings, self.subfolder(name))))
+        return self.cleanup.enter_context(closing(GateProcess(self.history, settings, self.subfolder(name))))
 
     def subfolder(self, name: str) -> Path:
         folder = self.folder / name
