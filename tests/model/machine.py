@@ -43,7 +43,7 @@ from tests.model.wire import read_call
 
 GATES, TERMINALS = range(2), range(2)
 RIGHTS = ["SETEX", "XADD", "PUBLISH", "HSET", "HINCRBY", "RENAME", "EXPIRE", "PERSIST", "RENAMENX", "HGETALL", "GET"]
-COMMANDS = ["issue", "block", "unblock", "credit", "move", "settle", "void"]
+COMMANDS = ["issue", "block", "unblock", "credit", "credit", "move", "settle", "settle", "settle", "void"]
 REASON = "lost"
 SLACK_MS = 30_000  # real time goes on while the model's stands still
 
@@ -79,6 +79,7 @@ class Machine(RuleBasedStateMachine):
         self.replica: tuple[Station, Books] | None = None
         self.fate = Fate.ANSWERED
         self.steps_without = 0  # one of its rights
+        self.is_sound = True
         self.sent: list[Message] = []
         self.held_back: list[Message] = []
         self.entries: list[Entry] = []
@@ -96,7 +97,8 @@ class Machine(RuleBasedStateMachine):
         self.patch.stop()
         self.scene.permit_all()
         told = [(each.channel, f'{each.payload[:-1]},"id":"{each.id}"}}') for each in self.entries]
-        require(list(self.scene.new_messages()) == told, "each event is a message, too")
+        heard = list(self.scene.new_messages())
+        require(heard == told or not self.is_sound, "each event is a message, too")
 
     # ------------------------------------------------------------------ what happens
 
@@ -117,13 +119,21 @@ class Machine(RuleBasedStateMachine):
                 self.greens += receipt.what != PassType.TWO_HOUR
 
     @precondition(lambda self: self._ten_trips())
-    @rule(gate=a_gate, fate=a_fate)
-    def use_up(self, gate: int, fate: Fate) -> None:
-        """Take all trips of a pass; what comes of the last tap may vary."""
+    @rule(gate=a_gate, fate=a_fate, left=st.sampled_from([0, 0, 1, 7]))
+    def use_up(self, gate: int, fate: Fate, left: int) -> None:
+        """Take all trips of a pass, or many; what comes of the last tap may vary."""
         card, trips = self._ten_trips()[0]
-        for number in range(trips):
-            self.tap(gate, CARDS.index(card), Fate.ANSWERED if number < trips - 1 else fate)
+        for number in range(trips, left, -1):
+            self.tap(gate, CARDS.index(card), Fate.ANSWERED if number > left + 1 else fate)
 
+    @precondition(lambda self: self._used_up())
+    @rule(terminal=st.sampled_from(TERMINALS), pass_type=a_pass_type)
+    def buy_before_the_reversal(self, terminal: int, pass_type: PassType) -> None:
+        self.fate, store = Fate.ANSWERED, self.terminals[terminal]
+        with suppress(Unavailable):
+            store.issue(store.new_request(self._used_up()[0]), pass_type)
+
+    @precondition(lambda self: any(gate._unsettled for gate in self.gates))
     @rule(gate=a_gate, fate=a_fate)
     def check(self, gate: int, fate: Fate) -> None:
         """Let a gate reverse what has no answer, as it does before any other tap."""
@@ -131,6 +141,7 @@ class Machine(RuleBasedStateMachine):
         with suppress(Unavailable):
             cast("Line", self.gates[gate]._link).check()
 
+    @precondition(lambda self: any(gate._unsettled for gate in self.gates))
     @rule(gate=a_gate)
     def restart(self, gate: int) -> None:
         self.gates[gate] = self._gate(gate)
@@ -151,7 +162,7 @@ class Machine(RuleBasedStateMachine):
         number=st.sampled_from(DESKS),
         place=a_place,
         pass_type=a_pass_type,
-        trips=st.sampled_from(range(1, 11)),
+        trips=st.sampled_from([1, 1, 2]),
         choice=st.sampled_from(range(100)),
         fate=a_fate,
     )
@@ -168,8 +179,9 @@ class Machine(RuleBasedStateMachine):
             return
         require(wish in allowed, f"the desk may not do this: {wish}")
         with suppress(RefusedError):
-            store.make(change, f"{wish.kind}:{wish.trips}", id_)
+            store.make(change, f"reverse:{wish.other}" if wish.kind == "settle" else wish.kind, id_)
 
+    @precondition(lambda self: any(each and each.ends for card in self.station.cards.values() for each in card))
     @rule(seconds=st.sampled_from([30, 600, 3600, 7140, 7200]))
     def let_time_pass(self, seconds: int) -> None:
         self.scene.let_time_pass(seconds)
@@ -177,6 +189,7 @@ class Machine(RuleBasedStateMachine):
         self.books = self.books.without({card for card, (held, _) in self.station.cards.items() if not held})
         self.replica = None
 
+    @precondition(lambda self: self.books.owed or len(self.entries) > 20)
     @rule()
     def trim_the_journal(self) -> None:
         self.scene.redis.xtrim(JOURNAL, maxlen=0, approximate=False)
@@ -207,7 +220,7 @@ class Machine(RuleBasedStateMachine):
         self._compare()
 
     def _compare(self) -> None:
-        station = self.station
+        self.is_sound, station = False, self.station
         receipts = [RECEIPT_PREFIX + session for session in station.receipts]
         size, entries, found, hashes = self.scene.look(receipts, self.books.read_to)
 
@@ -234,6 +247,7 @@ class Machine(RuleBasedStateMachine):
         left = sum(held.trips for held in passes[: len(CARDS)] if held and held.type is not PassType.TWO_HOUR)
         require(left == self.books.left, "each trip that was sold is used, left, voided or owed")
         require(self.greens == self.books.entered - self._unsettled(), "each trip that was taken has its green")
+        self.is_sound = True
 
     # ------------------------------------------------------------------ how it comes about
 
@@ -257,6 +271,8 @@ class Machine(RuleBasedStateMachine):
         held = self.station.cards.get(card, Card()).held
         seen = held and held._replace(ends=None)
         other = {"move": CARDS[place // 4], "settle": tap}.get(command, "")
+        if held and trips > 1:
+            trips = 11 - held.trips  # one too many
         return Request(command, id_, 1, card, pass_type, seen, other, trips)
 
     def _may(self, wish: Request) -> bool:
@@ -304,12 +320,19 @@ class Machine(RuleBasedStateMachine):
             self.replica = None
         return answer
 
-    def _unsettled(self) -> int:
-        """The trips that were taken by taps which are to be reversed."""
+    def _taken(self) -> list[tuple[str, str]]:
+        """What was taken by taps which are to be reversed: card and type."""
         taps = filter(None, (gate._unsettled for gate in self.gates))
         pairs = [(self.station.receipts.get(tap.session, Receipt()), tap.number) for tap in taps]
-        taken = [last.what for last, number in pairs if (last.number, last.outcome) == (number, "granted")]
-        return len(taken) - taken.count(PassType.TWO_HOUR)
+        return [(last.card, last.what) for last, n in pairs if (last.number, last.outcome) == (n, "granted")]
+
+    def _unsettled(self) -> int:
+        """The trips that are to be given back."""
+        return sum(what != PassType.TWO_HOUR for _, what in self._taken())
+
+    def _used_up(self) -> list[str]:
+        """The empty cards whose last tap is to be reversed."""
+        return [card for card, _ in self._taken() if not self.station.cards[card].held]
 
 
 def _fields(held: Pass | None) -> dict[str, str]:

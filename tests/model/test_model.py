@@ -18,9 +18,10 @@ from tests.model.runs import run
 
 ANSWERS = {
     "sell": {"issued", "has-pass", "stale"},
-    "tap": {"granted", "no-pass", "blocked-pass", "reversed", "owed", "nothing", "stale"},
-    "reverse": {"reversed", "owed", "nothing", "no-pass", "blocked-pass", "stale"},
-    **{command: {"done", "changed"} for command in COMMANDS},
+    "tap": {"granted", "no-pass", "blocked-pass", "reversed", "stale"},
+    "reverse": {"reversed", "owed", "nothing", "no-pass", "stale"},
+    **{command: {"done"} for command in COMMANDS},
+    "void": {"done", "changed"},
 }
 
 
