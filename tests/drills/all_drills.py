@@ -19,6 +19,7 @@ from tests.drills import (
 from tests.drills.drill import Outcome
 from tests.drills.legal import judge
 from tests.drills.outages import OUTAGES
+from tests.model.runs import RUNS, model
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "cuts": (cuts.cuts, 500),
@@ -47,6 +48,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "gate-stopped": (OUTAGES["gate-stopped"], 500),
     "too-few-replicas": (OUTAGES["too-few-replicas"], 20),
     "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
+    "model": (model, RUNS),
 }
 """`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
 

@@ -31,6 +31,7 @@ from simulator.fault_proxy import Cut, Direction, FaultProxy
 from simulator.server import Server
 from tests import journal
 from tests.drills.drill import Outcome, passes, require, require_balance, seeded_random, until_answered
+from tests.drills.history import ENDING, RecordedDesk, RecordedStore
 
 FIRST_CARD, OTHERS = 10**10, 10**11
 REQUEST_BYTES = 900  # a few more than a request has
@@ -151,16 +152,18 @@ def _count(redis: Redis, channel: str, card: str) -> int:
 
 
 @contextmanager
-def _everybody(program: Path, folder: Path) -> Iterator[tuple[Redis, list[Store], list[PassStore], ThreadPoolExecutor]]:
-    """A server, two desks, gates, and a thread for each."""
+def _everybody(
+    program: Path, folder: Path, history: Path
+) -> Iterator[tuple[Redis, Sequence[Store], Sequence[PassStore], ThreadPoolExecutor]]:
+    """A server, two desks, gates, and a thread for each; what they ask is added to the history."""
     with ExitStack() as cleanup:
         server = cleanup.enter_context(Server(program, folder))
         redis = cleanup.enter_context(server.client())
         settings = Settings("drill", redis_port=server.port)
-        gates = [cleanup.enter_context(closing(PassStore(settings, TO_USE))) for _ in range(GATES)]
+        gates = [cleanup.enter_context(closing(RecordedStore(history, settings, TO_USE))) for _ in range(GATES)]
         for gate in gates:
             until_answered(partial(gate.use, "0"))
-        desks = [Store(settings, DESK) for _ in range(2)]
+        desks = [RecordedDesk(history, settings, DESK) for _ in range(2)]
         yield redis, desks, gates, cleanup.enter_context(ThreadPoolExecutor(GATES + 2))
         require_balance(redis)
 
@@ -190,10 +193,12 @@ def _until_done(store: Store, plan: Callable[[], Change]) -> str:
 def desk_against_gates(program: Path, folder: Path, rounds: int = 60) -> Outcome:
     """Credit, move and block a pass while six gates use it, at the old card and at the new one."""
     lost = doubled = 0
-    with _everybody(program, folder) as (redis, (office, _), gates, threads):
+    history = folder / f"desk-against-gates{ENDING}"
+    with _everybody(program, folder, history) as (redis, (office, _), gates, threads):
         for number in range(rounds):
             card, other = str(FIRST_CARD + number), str(OTHERS + number)
-            sell_and_use(redis, office, card)  # nine trips are left
+            sell(redis, office, card)
+            until_answered(partial(gates[0].use, card))  # nine trips are left
             change = ["credit", "move", "block"][number % 3]
             plan = partial(_plan, change, office, card, other)
             tapped = [card, other] if change == "move" else [card]
@@ -213,7 +218,8 @@ def desk_against_gates(program: Path, folder: Path, rounds: int = 60) -> Outcome
 def two_desks(program: Path, folder: Path, rounds: int = 70) -> Outcome:
     """Let two desks do the same to one card: what may be done once only is done once."""
     lost = doubled = 0
-    with _everybody(program, folder) as (redis, desks, _, threads):
+    not_judged = folder / "two-desks"  # what prepares the cards is not in it
+    with _everybody(program, folder, not_judged) as (redis, desks, _, threads):
         for number in range(rounds):
             card, other = str(FIRST_CARD + number), str(OTHERS + number)
             task = TASKS[number % len(TASKS)]

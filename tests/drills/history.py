@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from back_office.desk import RefusedError
+from back_office.store import Store
 from common.pass_store import PassStore
 from common.passes import PassType
 from common.pulse import Pulse
 from common.request import Request as Call
 from common.request import RequestNote
 from common.rights import Commands
-from common.scripts import Script
+from common.scripts import CHANGE, Script
 from common.settings import Settings
 from tests.model.values import Pass, Request
 from tests.model.wire import read_call
@@ -76,6 +78,30 @@ class RecordedStore(PassStore):
             return super(RecordedStore, self)._ask(redis, script, request, *more)
 
         return self._history.record(self._client, read_call(script, request, more), ask)
+
+
+class RecordedDesk(Store):
+    """A desk that keeps a history."""
+
+    def __init__(self, history: Path, settings: Settings, device: str) -> None:
+        super().__init__(settings, device)
+        self._history = History(history)
+
+    def _run(self, request: Call, change: str, id_: str, more_keys: list[str]) -> None:
+        refusals: list[RefusedError] = []
+
+        def ask() -> str:
+            try:
+                super(RecordedDesk, self)._run(request, change, id_, more_keys)
+            except RefusedError as refusal:
+                if "changed meanwhile" not in str(refusal):
+                    raise
+                refusals.append(refusal)
+            return "changed" if refusals else "done"
+
+        self._history.record(self._device, read_call(CHANGE, request, [change]), ask)
+        if refusals:
+            raise refusals[0]
 
 
 def read(path: Path) -> list[Operation]:

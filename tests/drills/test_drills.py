@@ -17,7 +17,7 @@ IN_THE_SUITE = [name for name in OUTAGES if name != "failovers-under-riders"]  #
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("name", [name for name in DRILLS if name not in {"failovers-without", *OUTAGES}])
+@pytest.mark.parametrize("name", [name for name in DRILLS if name not in {"failovers-without", "model", *OUTAGES}])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
     rounds = FEWER.get(name, DRILLS[name][1])
     outcome = run_drill(name, server_program, tmp_path, rounds)

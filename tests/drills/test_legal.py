@@ -1,14 +1,19 @@
 """Histories by hand, legal and illegal."""
 
+from contextlib import closing
 from math import inf
 from pathlib import Path
 
 import pytest
 
 from common.passes import PassType
+from common.rights import TO_SELL, TO_USE
+from common.scripts import USE
+from common.settings import Settings
 from tests.drills import legal
-from tests.drills.history import History, Operation, read
+from tests.drills.history import ENDING, History, Operation, RecordedStore, read
 from tests.drills.legal import UndecidedError, judge, picture, without_order
+from tests.model.defects import changed
 from tests.model.values import Pass, Request
 
 TEN, SINGLE, TWO_HOUR = PassType.TEN_TRIP, PassType.SINGLE_USE, PassType.TWO_HOUR
@@ -113,6 +118,20 @@ def test_too_many_orders_are_no_verdict(monkeypatch: pytest.MonkeyPatch) -> None
     assert [*without_order([tap(n, n + 0.5, "no-pass") for n in range(4)])] == []
     with pytest.raises(UndecidedError):
         list(without_order([tap(n, n + 0.5, "no-pass") for n in range(9)]))
+
+
+def test_a_drill_is_judged(settings: Settings, tmp_path: Path) -> None:
+    history = tmp_path / f"1{ENDING}"
+    with closing(RecordedStore(history, settings, [*TO_USE, *TO_SELL])) as store:
+        store.issue(store.new_request("7"), TEN)
+        store.use("7")
+        assert judge(tmp_path) == []
+        with changed("write('HINCRBY', card, 'tripsRemaining', -1)", "", USE):
+            outcomes = [store.use("7") for _ in range(10)]
+    assert outcomes == 10 * ["granted"]
+    (wrong,) = judge(tmp_path)
+    assert wrong.count("tap: granted") == 11
+    assert wrong.endswith("<- does not fit")
 
 
 def answer_is_lost() -> str:

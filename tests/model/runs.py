@@ -1,13 +1,14 @@
 """Runs of the machine."""
 
 from collections import Counter
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, seed
 from hypothesis import settings as machine_settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from simulator.server import Server
-from tests.drills.drill import SEED
+from tests.drills.drill import SEED, Outcome
 from tests.model.machine import Machine
 from tests.model.scene import scene
 
@@ -36,3 +37,10 @@ def run(server: Server, runs: int = RUNS, shrinks: bool = True) -> Counter[tuple
 
         run_state_machine_as_test(machine, settings=options)  # type: ignore[arg-type]  # any factory will do
         return shared.answers
+
+
+def model(program: Path, folder: Path, rounds: int = RUNS) -> Outcome:
+    """Let random things happen to gates, terminals and desks, and compare each answer and all data with the model."""
+    with Server(program, folder) as server:
+        answers = run(server, rounds)
+    return Outcome(rounds, remarks=f"{answers.total()} requests")
