@@ -41,6 +41,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "desk-cuts": (at_the_desk.desk_cuts, 1400),
     "desk-against-gates": (at_the_desk.desk_against_gates, 60),
     "two-desks": (at_the_desk.two_desks, 70),
+    "model": (model, RUNS),
     "server-stalled": (OUTAGES["server-stalled"], 500),
     "bytes-held-back": (OUTAGES["bytes-held-back"], 500),
     "answers-cut": (OUTAGES["answers-cut"], 500),
@@ -48,7 +49,6 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "gate-stopped": (OUTAGES["gate-stopped"], 500),
     "too-few-replicas": (OUTAGES["too-few-replicas"], 20),
     "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
-    "model": (model, RUNS),
 }
 """`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
 

@@ -3,17 +3,15 @@
 from common.passes import PassType
 from tests.model.values import Card, Pass, Receipt, Request, Station, Step
 
-HOUR = 3600
-TEN_TRIP, TWO_HOUR = PassType.TEN_TRIP, PassType.TWO_HOUR
+HOUR, TEN_TRIP, TWO_HOUR = 3600, PassType.TEN_TRIP, PassType.TWO_HOUR
 
 
 def wait(station: Station, seconds: int) -> Station:
     now = station.now + seconds
-
-    def left(each: Pass | None) -> Pass | None:
-        return None if each and each.ends and each.ends <= now else each
-
-    cards = {name: Card(left(card.held), left(card.spent)) for name, card in station.cards.items()}
+    cards = {
+        name: Card(*(None if each and each.ends and each.ends <= now else each for each in card))
+        for name, card in station.cards.items()
+    }
     return station._replace(now=now, cards=cards)
 
 
@@ -27,8 +25,6 @@ def deliver(station: Station, request: Request) -> tuple[Station, str]:
     if is_repeat and request.kind != "reverse":
         return station, last.outcome
     step = _step(station, request, last if is_repeat else Receipt())
-    if step.outcome == "refused":
-        return station, step.outcome
     receipts = {**receipts, request.session: Receipt(request.number, request.card, step.outcome, step.what)}
     if step.outcome == "owed" and step.events:
         owed = {**owed, f"{request.session}-{request.number}": step.what}
@@ -47,16 +43,11 @@ def _step(station: Station, request: Request, last: Receipt) -> Step:
     if request.kind == "reverse":
         return _reverse(card, last)
     if request.kind == "sell":
-        if card.held or not request.type:
-            return Step(card, "has-pass")
-        return Step(card._replace(held=_new(request.type)), "issued", events=(f"pass-issued:{request.type}",))
+        step = _change(card, request._replace(kind="issue"))
+        return Step(card, "has-pass") if step.outcome == "refused" else Step(step.card, "issued", events=step.events)
     seen = card.held and card.held._replace(ends=None)
     is_taken = request.other in station.receipts or station.cards.get(request.other, Card()).held
     return Step(card, "changed", request.name) if seen != request.seen or is_taken else _change(card, request)
-
-
-def _new(kind: PassType) -> Pass:
-    return Pass(kind, 10 if kind is TEN_TRIP else 1)
 
 
 def _tap(card: Card, now: int) -> Step:
@@ -91,7 +82,7 @@ def _change(card: Card, request: Request) -> Step:
     after: Pass | None = None
     match request.kind:
         case "issue" if kind and not held:
-            after, event = _new(kind), f"pass-issued:{kind}"
+            after, event = Pass(kind, 10 if kind is TEN_TRIP else 1), f"pass-issued:{kind}"
         case "block" if held and not held.is_blocked:
             after, event = held._replace(is_blocked=True), "pass-blocked"
         case "unblock" if held and held.is_blocked:
