@@ -64,7 +64,7 @@ class Message(NamedTuple):
 
 
 a_place, a_gate = st.sampled_from(range(8)), st.sampled_from(GATES)
-a_pass_type = st.sampled_from([PassType.SINGLE_USE, *PassType])
+a_pass_type = st.sampled_from([PassType.SINGLE_USE, PassType.TEN_TRIP, *PassType])
 a_fate = st.sampled_from([Fate.ANSWERED, Fate.ANSWERED, *Fate])
 _run = scripts.run
 
@@ -119,19 +119,21 @@ class Machine(RuleBasedStateMachine):
                 self.greens += receipt.what != PassType.TWO_HOUR
 
     @precondition(lambda self: self._ten_trips())
-    @rule(gate=a_gate, fate=a_fate, left=st.sampled_from([0, 0, 1, 7]))
+    @rule(gate=a_gate, fate=a_fate, left=st.sampled_from([0, 0, 5, 7]))
     def use_up(self, gate: int, fate: Fate, left: int) -> None:
         """Take all trips of a pass, or many; what comes of the last tap may vary."""
         card, trips = self._ten_trips()[0]
         for number in range(trips, left, -1):
             self.tap(gate, CARDS.index(card), Fate.ANSWERED if number > left + 1 else fate)
 
-    @precondition(lambda self: self._used_up())
-    @rule(terminal=st.sampled_from(TERMINALS), pass_type=a_pass_type)
-    def buy_before_the_reversal(self, terminal: int, pass_type: PassType) -> None:
+    @rule(gate=a_gate, terminal=st.sampled_from(TERMINALS), place=a_place, pass_type=a_pass_type)
+    def buy_before_the_reversal(self, gate: int, terminal: int, place: int, pass_type: PassType) -> None:
+        """See no green for what may have been the last trip, and buy another pass."""
+        card = self._card(place)
+        self.tap(gate, place, Fate.UNANSWERED)
         self.fate, store = Fate.ANSWERED, self.terminals[terminal]
         with suppress(Unavailable):
-            store.issue(store.new_request(self._used_up()[0]), pass_type)
+            store.issue(store.new_request(card), pass_type)
 
     @precondition(lambda self: any(gate._unsettled for gate in self.gates))
     @rule(gate=a_gate, fate=a_fate)
@@ -168,18 +170,20 @@ class Machine(RuleBasedStateMachine):
     )
     def change(self, number: int, place: int, pass_type: PassType, trips: int, choice: int, fate: Fate) -> None:
         """Let a desk do what it may, or try anything."""
-        self.fate, store, id_ = fate, self.scene.desks[number], f"{next(self.ids):016x}"
-        wishes = [self._wish(command, id_, place, pass_type, trips) for command in COMMANDS]
+        wishes = [self._wish(command, place, pass_type, trips) for command in COMMANDS]
         allowed = [wish for wish in wishes if self._may(wish)]
-        wish = [*(3 * allowed), *wishes][choice % (3 * len(allowed) + len(wishes))]
-        try:
-            change = _plan(store, wish)
-        except RefusedError as refusal:
-            require(wish not in allowed, f"{wish}: {refusal}")
-            return
-        require(wish in allowed, f"the desk may not do this: {wish}")
-        with suppress(RefusedError):
-            store.make(change, f"reverse:{wish.other}" if wish.kind == "settle" else wish.kind, id_)
+        self._make(number, [*(3 * allowed), *wishes][choice % (3 * len(allowed) + len(wishes))], fate)
+
+    @precondition(lambda self: self.station.owed)
+    @rule(place=a_place, another=a_place, fate=a_fate)
+    def settle_at_both_desks(self, place: int, another: int, fate: Fate) -> None:
+        """Let both desks give the same trip back, maybe to different cards; the first message arrives last."""
+        tap = next(iter(self.station.owed))
+        for number, where, what_becomes in zip(DESKS, (place, another), (Fate.HELD_BACK, fate), strict=True):
+            wish = self._wish("settle", where, PassType.SINGLE_USE, 1)
+            self._make(number, wish._replace(other=tap, type=PassType(self.station.owed[tap])), what_becomes)
+        if self.held_back:
+            self.arrive_late(-1)
 
     @precondition(lambda self: any(each and each.ends for card in self.station.cards.values() for each in card))
     @rule(seconds=st.sampled_from([30, 600, 3600, 7140, 7200]))
@@ -261,7 +265,7 @@ class Machine(RuleBasedStateMachine):
         held = [(card, self.station.cards[card].held) for card in CARDS if card in self.station.cards]
         return [(card, each.trips) for card, each in held if each and each.type is PassType.TEN_TRIP]
 
-    def _wish(self, command: str, id_: str, place: int, pass_type: PassType, trips: int) -> Request:
+    def _wish(self, command: str, place: int, pass_type: PassType, trips: int) -> Request:
         owed = self.station.owed
         taps = [*owed, *(f"{each.request.session}-{each.request.number}" for each in self.sent[-2:])] or ["ab-1"]
         tap = taps[place % len(taps)]
@@ -273,7 +277,7 @@ class Machine(RuleBasedStateMachine):
         other = {"move": CARDS[place // 4], "settle": tap}.get(command, "")
         if held and trips > 1:
             trips = 11 - held.trips  # one too many
-        return Request(command, id_, 1, card, pass_type, seen, other, trips)
+        return Request(command, f"{next(self.ids):016x}", 1, card, pass_type, seen, other, trips)
 
     def _may(self, wish: Request) -> bool:
         is_owed = wish.kind != "settle" or wish.other in self.station.owed
@@ -320,19 +324,23 @@ class Machine(RuleBasedStateMachine):
             self.replica = None
         return answer
 
-    def _taken(self) -> list[tuple[str, str]]:
-        """What was taken by taps which are to be reversed: card and type."""
-        taps = filter(None, (gate._unsettled for gate in self.gates))
-        pairs = [(self.station.receipts.get(tap.session, Receipt()), tap.number) for tap in taps]
-        return [(last.card, last.what) for last, n in pairs if (last.number, last.outcome) == (n, "granted")]
+    def _make(self, number: int, wish: Request, fate: Fate) -> None:
+        self.fate, store, may = fate, self.scene.desks[number], self._may(wish)
+        try:
+            change = _plan(store, wish)
+        except RefusedError as refusal:
+            require(not may, f"{wish}: {refusal}")
+            return
+        require(may, f"the desk may not do this: {wish}")
+        with suppress(RefusedError):
+            store.make(change, f"reverse:{wish.other}" if wish.kind == "settle" else wish.kind, wish.session)
 
     def _unsettled(self) -> int:
-        """The trips that are to be given back."""
-        return sum(what != PassType.TWO_HOUR for _, what in self._taken())
-
-    def _used_up(self) -> list[str]:
-        """The empty cards whose last tap is to be reversed."""
-        return [card for card, _ in self._taken() if not self.station.cards[card].held]
+        """The trips that were taken by taps which are to be reversed."""
+        taps = filter(None, (gate._unsettled for gate in self.gates))
+        pairs = [(self.station.receipts.get(tap.session, Receipt()), tap.number) for tap in taps]
+        taken = [last.what for last, number in pairs if (last.number, last.outcome) == (number, "granted")]
+        return len(taken) - taken.count(PassType.TWO_HOUR)
 
 
 def _fields(held: Pass | None) -> dict[str, str]:
