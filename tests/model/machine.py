@@ -108,8 +108,10 @@ class Machine(RuleBasedStateMachine):
         with suppress(Unavailable):
             store.issue(store.new_request(self._card(place, holds=False)), pass_type)
 
-    @rule(gate=a_gate, place=a_place, fate=a_fate)
-    def tap(self, gate: int, place: int, fate: Fate) -> None:
+    @rule(gate=a_gate, place=a_place, fate=a_fate, seconds=st.sampled_from([0, 0, 0, 600]))
+    def tap(self, gate: int, place: int, fate: Fate, seconds: int = 0) -> None:
+        if seconds:
+            self.let_time_pass(seconds)
         if self.gates[gate]._unsettled:
             self.check(gate, fate)
         self.fate, card = fate, self._card(place)
@@ -170,19 +172,19 @@ class Machine(RuleBasedStateMachine):
     )
     def change(self, number: int, place: int, pass_type: PassType, trips: int, choice: int, fate: Fate) -> None:
         """Let a desk do what it may, or try anything."""
-        wishes = [self._wish(command, place, pass_type, trips) for command in COMMANDS]
+        cards = [self._card(place, holds=command != "issue") for command in COMMANDS]
+        wishes = [self._wish(*each, place, pass_type, trips) for each in zip(COMMANDS, cards, strict=True)]
         allowed = [wish for wish in wishes if self._may(wish)]
         self._make(number, [*(3 * allowed), *wishes][choice % (3 * len(allowed) + len(wishes))], fate)
 
     @precondition(lambda self: self.station.owed)
-    @rule(place=a_place, another=a_place, fate=a_fate)
-    def settle_at_both_desks(self, place: int, another: int, fate: Fate) -> None:
+    @rule(place=a_place, pass_type=a_pass_type, fate=a_fate)
+    def settle_at_both_desks(self, place: int, pass_type: PassType, fate: Fate) -> None:
         """Let both desks give the same trip back, maybe to different cards; the first message arrives last."""
-        tap = next(iter(self.station.owed))
-        for number, where, what_becomes in zip(DESKS, (place, another), (Fate.HELD_BACK, fate), strict=True):
-            wish = self._wish("settle", where, PassType.SINGLE_USE, 1)
-            self._make(number, wish._replace(other=tap, type=PassType(self.station.owed[tap])), what_becomes)
-        if self.held_back:
+        wishes = list(filter(self._may, (self._wish("settle", card, place, pass_type, 1) for card in CARDS)))
+        if wishes:
+            self._make(0, wishes[0], Fate.HELD_BACK)
+            self._make(1, wishes[-1], fate)
             self.arrive_late(-1)
 
     @precondition(lambda self: any(each and each.ends for card in self.station.cards.values() for each in card))
@@ -200,10 +202,12 @@ class Machine(RuleBasedStateMachine):
         self.station = self.station._replace(owed={})
         self.replica = None
 
-    @rule(right=st.sampled_from(RIGHTS))
-    def revoke_a_right_for_a_step(self, right: str) -> None:
+    @rule(right=st.sampled_from(RIGHTS), gate=a_gate, place=a_place)
+    def tap_without_a_right(self, right: str, gate: int, place: int) -> None:
+        """Revoke a right, for the next step, too."""
         self.steps_without = 2
         self.scene.revoke(right)
+        self.tap(gate, place, Fate.ANSWERED)
 
     @precondition(lambda self: self.replica)
     @rule()
@@ -265,13 +269,12 @@ class Machine(RuleBasedStateMachine):
         held = [(card, self.station.cards[card].held) for card in CARDS if card in self.station.cards]
         return [(card, each.trips) for card, each in held if each and each.type is PassType.TEN_TRIP]
 
-    def _wish(self, command: str, place: int, pass_type: PassType, trips: int) -> Request:
+    def _wish(self, command: str, card: str, place: int, pass_type: PassType, trips: int) -> Request:
         owed = self.station.owed
         taps = [*owed, *(f"{each.request.session}-{each.request.number}" for each in self.sent[-2:])] or ["ab-1"]
         tap = taps[place % len(taps)]
         if command == "settle":
             pass_type = PassType(owed.get(tap, pass_type))
-        card = self._card(place, holds=command != "issue")
         held = self.station.cards.get(card, Card()).held
         seen = held and held._replace(ends=None)
         other = {"move": CARDS[place // 4], "settle": tap}.get(command, "")
