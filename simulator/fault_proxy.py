@@ -85,6 +85,10 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and all connections."""
         self.refuse()
         self._thread.close()
 
