@@ -14,10 +14,11 @@ from tests.drills.outages import OUTAGES
 OUTAGE_ROUNDS = 20
 FEWER = {"desk-cuts": 70}
 IN_THE_SUITE = [name for name in OUTAGES if name != "failovers-under-riders"]  # whose Sentinels need a quiet machine
+ELSEWHERE = {"failovers-without", "power-cuts", *OUTAGES}
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("name", [name for name in DRILLS if name not in {"failovers-without", *OUTAGES}])
+@pytest.mark.parametrize("name", [name for name in DRILLS if name not in ELSEWHERE])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
     drill, rounds = DRILLS[name]
     rounds = FEWER.get(name, rounds)
