@@ -33,8 +33,7 @@ def test_a_server_that_does_not_start_is_mended_as_documented(
     with pytest.raises(ServerError, match=r"appendonly\.aof\.1\.incr\.aof"):
         server.start()
     check = tmp_path / server_program.name.replace("-server", "-check-aof")
-    check.symlink_to(server_program)  # it is the server's program by another name
-    manifest = file.with_name("appendonly.aof.manifest")
-    subprocess.run([check, "--fix", manifest], input=b"y\n", check=True, capture_output=True)
+    check.symlink_to(server_program)  # the server's program by another name; Valkey's 9.1.2 cannot mend by the manifest
+    subprocess.run([check, "--fix", file], input=b"y\n", check=True, capture_output=True)
     with server, Redis(port=server.port, protocol=2) as redis:
         assert state_of(redis) == last_whole.state
