@@ -18,6 +18,7 @@ from tests.drills import (
 )
 from tests.drills.drill import Outcome
 from tests.drills.outages import OUTAGES
+from tests.drills.splits import SPLITS
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "cuts": (cuts.cuts, 500),
@@ -37,6 +38,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
+    **{name: (split, 3) for name, split in SPLITS.items()},
     "desk-cuts": (at_the_desk.desk_cuts, 1400),
     "desk-against-gates": (at_the_desk.desk_against_gates, 60),
     "two-desks": (at_the_desk.two_desks, 70),
@@ -48,4 +50,4 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "too-few-replicas": (OUTAGES["too-few-replicas"], 20),
     "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
 }
-"""`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
+"""What `failovers-without` and the last four splits count as lost is the price of their settings, not a fault."""

@@ -71,6 +71,11 @@ class Sentinel:
         with self._client() as client:
             client.sentinel_set(MASTER, "failover-timeout", round(seconds * 1000 / 2))
 
+    def names_another_than(self, port: int) -> bool:
+        """Whether its primary is not the server at this port."""
+        with self._client() as client:
+            return bool(client.sentinel_get_master_addr_by_name(MASTER) != ("127.0.0.1", port))
+
     def sees_all(self) -> bool:
         """Whether it knows the replicas and the other Sentinels."""
         try:
@@ -128,10 +133,17 @@ class Cluster:
         self.primary = cleanup.enter_context(Server(program, folder / "primary", "--repl-diskless-sync-delay", "0"))
         self.network = cleanup.enter_context(FaultProxy(self.primary.port))
         self.network.replication_delay_s = REPLICATION_DELAY_S
-        address = ("--replicaof", "127.0.0.1", str(self.network.port))
-        self.replicas = [
-            cleanup.enter_context(Server(program, folder / str(number), *address)) for number in range(REPLICAS)
-        ]
+        self.replicas: list[Server] = []
+        self.replica_networks: list[FaultProxy] = []
+        for number in range(REPLICAS):
+            replica = cleanup.enter_context(Server(program, folder / str(number)))
+            network = cleanup.enter_context(FaultProxy(replica.port))
+            with replica.client() as redis:
+                redis.config_set("replica-announce-ip", "127.0.0.1")
+                redis.config_set("replica-announce-port", network.port)
+                redis.replicaof("127.0.0.1", self.network.port)
+            self.replicas.append(replica)
+            self.replica_networks.append(network)
         self.sentinels = [
             cleanup.enter_context(closing(Sentinel(program, folder / f"sentinel-{number}", self.network.port)))
             for number in range(SENTINELS)
@@ -176,7 +188,7 @@ class Cluster:
         """Return the server that replaces the primary after about so long."""
         self.set_patience(max(after_s, SHORTEST_OUTAGE_S))
         new_primary = wait_for(
-            lambda: next(filter(_is_primary, self.replicas), None), after_s + IN_PLACE_WITHIN_S, interval_s=0.3
+            lambda: next(filter(is_primary, self.replicas), None), after_s + IN_PLACE_WITHIN_S, interval_s=0.3
         )
         self.set_patience(PATIENCE_S)
         return new_primary
@@ -198,10 +210,10 @@ def _replication(server: Server) -> Mapping[str, Any]:
 
 
 def _follows(replica: Server) -> bool:
-    return bool(_replication(replica)["master_link_status"] == "up")
+    return bool(_replication(replica).get("master_link_status") == "up")
 
 
-def _is_primary(server: Server) -> bool:
+def is_primary(server: Server) -> bool:
     """Return whether it is the primary; one that is just being promoted drops its clients."""
     try:
         return bool(_replication(server)["role"] == "master")
