@@ -72,9 +72,10 @@ class Sentinel:
             client.sentinel_set(MASTER, "failover-timeout", round(seconds * 1000 / 2))
 
     def names_another_than(self, port: int) -> bool:
-        """Whether its primary is not the server at this port."""
+        """Whether it sends devices to another primary than that at this port."""
         with self._client() as client:
-            return bool(client.sentinel_get_master_addr_by_name(MASTER) != ("127.0.0.1", port))
+            state: Any = client.sentinel_masters()[MASTER]
+        return bool(state["port"] != port)
 
     def sees_all(self) -> bool:
         """Whether it knows the replicas and the other Sentinels."""
