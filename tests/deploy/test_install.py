@@ -37,6 +37,7 @@ UNITS = {
     "monitor": "system_monitor/system-monitor.service",
 }
 LGPIO = "lgpio==0.2.2.0", "rpi-lgpio==0.6"
+PIPE = {"LG_WD": "/tmp"}
 PI_4, PI_OF_2012 = {"RPI_LGPIO_REVISION": "c03115"}, {"RPI_LGPIO_REVISION": "0003"}
 
 
@@ -173,9 +174,9 @@ def with_lgpio(gate: DebianTree) -> DebianTree:
 @pytest.mark.parametrize(
     ("environment", "error"),
     [
-        ({}, gpio_errors.NO_PI),
-        ({**PI_4, "LG_WD": "/tmp"}, gpio_errors.NO_CHIP),
-        (PI_OF_2012, gpio_errors.OLD_PI),
+        (PIPE, gpio_errors.NO_PI),
+        (PIPE | PI_4, gpio_errors.NO_CHIP),
+        (PIPE | PI_OF_2012, gpio_errors.OLD_PI),
         (PI_4, gpio_errors.NO_PIPE),  # this user may not write where it runs
     ],
     ids=["no Pi", "no chip", "an old Pi", "no pipe"],
