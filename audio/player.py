@@ -1,6 +1,7 @@
 """The player: the program that plays clips, its options, and where it finds them, as the settings say."""
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -24,8 +25,9 @@ def clip_path(clip: str, folder: str | None = None) -> Path:
 
 
 def failure_reason(errors: bytes) -> str:
-    """Return the last line that a player which failed has written to stderr."""
-    return printable((errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1])
+    """Return the last line that a player which failed has written to stderr, without the place in its source."""
+    last = (errors.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+    return printable(re.sub(r"^\w+: \[\S+\] error: ", "", last))
 
 
 class Player:

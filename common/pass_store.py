@@ -68,7 +68,8 @@ class PassStore:
     @property
     def problem(self) -> str | None:
         """Why no tap or sale would be taken, in words for an operator; None if the last check found nothing."""
-        return self._link.problem or ("a tap without an answer is not reversed yet" if self._unsettled else None)
+        unsettled = "a tap without an answer is not reversed yet" if self._unsettled else None
+        return self._link.problem or self._note.problem or unsettled
 
     def new_request(self, card: str) -> Request:
         """Number a request about the card with this serial number."""
@@ -120,7 +121,7 @@ class PassStore:
         return str(scripts.run(redis, script, request, arguments, self._replicas, REPLICATION_LIMIT_MS))
 
     def _check(self, redis: Redis, has_answered: bool) -> None:
-        """Reverse the tap without an answer, then check that the server would take the next one.
+        """Reverse the tap without an answer, then check that the next one would be taken, and could be noted.
 
         The pulse has what was reported last: that the server did not answer is over if the check gets an answer.
         """
@@ -129,6 +130,7 @@ class PassStore:
             self._unsettled = None
         pulse = self._pulse if has_answered else None
         self._server_clock.read(scripts.check(redis, self._needs, self._replicas, pulse))
+        self._note.check()
 
     def _reverse(self, redis: Redis, request: Request) -> None:
         try:

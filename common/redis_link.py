@@ -22,6 +22,7 @@ SOCKET_TIMEOUT_S = 0.45  # two attempts fit into PATIENCE_S
 CHECK_INTERVAL_S = 1.0
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
+NOT_YET_CONNECTED = "not yet connected"
 
 _logger = logging.getLogger(__name__)
 _Answer = TypeVar("_Answer")
@@ -64,7 +65,7 @@ class RedisLink:
         self._settings = settings
         self._check = check
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
-        self._problem: str | None = "not yet connected"
+        self._problem: str | None = NOT_YET_CONNECTED
         self._hangs = explain(SlowAnswerError(), settings)
         self._has_answered = False
         self._busy_since = inf
@@ -93,7 +94,8 @@ class RedisLink:
             if not job.future.done():
                 job.future.cancel()
                 self._redis.connection_pool.disconnect()
-            self._leave_service(error)
+            if self._problem in {None, NOT_YET_CONNECTED}:  # or the thread, which knows more, has told it
+                self._leave_service(error)
             raise Unavailable(explain(error, self._settings)) from error
         return answer
 

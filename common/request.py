@@ -36,7 +36,12 @@ class RequestNote:
     """The file `tap` in the unit's runtime folder, which holds the request that is not settled.
 
     The folder is on a tmpfs: it outlives the program, not a power cut. Without a folder nothing is noted.
+
+    Attributes:
+        problem: why no request can be noted, in words for an operator; None if the last check found nothing.
     """
+
+    problem: str | None = None
 
     def __init__(self, folder: str | None) -> None:
         """Keep the note in this folder, which systemd names in RUNTIME_DIRECTORY."""
@@ -46,6 +51,20 @@ class RequestNote:
     def of_this_unit(cls) -> "RequestNote":
         """Return the note of the unit that systemd has started."""
         return cls(os.environ.get("RUNTIME_DIRECTORY"))
+
+    def check(self) -> None:
+        """Find out whether a request can be noted, and log it once if not: on a full disk, or one that is read-only."""
+        problem = None
+        try:
+            if self._path:
+                trial = self._path.with_suffix(".trial")
+                trial.write_text("0")
+                trial.unlink()
+        except OSError as error:
+            problem = f"no tap can be noted: {error}"
+        if problem and problem != self.problem:
+            _logger.error("%s", problem)
+        self.problem = problem
 
     def write(self, request: Request) -> None:
         """Note the request. It is whole or not there, whenever the program is killed.

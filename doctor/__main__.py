@@ -42,14 +42,29 @@ def main() -> None:
     count: Counter[str] = Counter()
     try:
         for finding in examine(options.device, settings, file, options.lights, Clock()):
-            print(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured), flush=True)
+            say(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured))
             count[finding.status] += 1
         if not options.json:
             verdict = "" if count.keys() & {"WARN", "FAIL"} else "all is well: "
-            print(verdict + ", ".join(f"{number} {status}" for status, number in count.most_common()), flush=True)
+            say(verdict + ", ".join(f"{number} {status}" for status, number in count.most_common()))
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        pass
     sys.exit("FAIL" in count)
+
+
+def say(text: str) -> None:
+    """Print a line at once; end with another one if the output takes no more.
+
+    Raises:
+        BrokenPipeError: nobody reads it any more.
+    """
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        if isinstance(error, BrokenPipeError):
+            raise
+        sys.exit(f"doctor: the output takes no more: {error}")
 
 
 def examine(

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import socket
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -13,6 +14,7 @@ from simulator.loop_thread import LoopThread
 from simulator.server import free_port
 
 _CHUNK = 65536
+_OPENING = 1000  # bytes, in which every program and server says what it is
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # SO_LINGER with no time: an RST in place of a FIN
 
 
@@ -65,9 +67,13 @@ class FaultProxy:
         """The bandwidth of each direction of each connection."""
         self.replication_delay_s = 0.0
         """How much longer each chunk takes on a replica's connection."""
+        self.answers_every = 1
+        """Each so many-th reply passes; the others are lost, and their connections stay open."""
         self.cuts_made = 0
         self._server_port = server_port
         self._cut: Cut | None = None
+        self._replies = itertools.count(1)
+        self._held: Sequence[bytes] = ()
         self._passing = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
         self._thread = LoopThread("fault proxy")
@@ -79,6 +85,10 @@ class FaultProxy:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End it, and all connections."""
         self.refuse()
         self._thread.close()
 
@@ -92,13 +102,17 @@ class FaultProxy:
         """Break no more connections."""
         self._cut = None
 
-    def black_hole(self) -> None:
-        """Forward nothing: connections stay open, and new ones are accepted."""
-        self._thread.run(self._set_passing(False))
+    def black_hole(self, *marks: bytes) -> None:
+        """Forward nothing: connections stay open, and new ones are accepted.
+
+        Args:
+            marks: only connections are held whose first requests contain one of these; without any, all are.
+        """
+        self._thread.run(self._hold(marks or (b"",)))
 
     def pass_on(self) -> None:
         """End the black hole; what was held back is forwarded."""
-        self._thread.run(self._set_passing(True))
+        self._thread.run(self._hold(()))
 
     def reset(self) -> None:
         """Break all connections with an RST."""
@@ -115,8 +129,9 @@ class FaultProxy:
 
     # ------------------------------------------------------------------ wires
 
-    async def _set_passing(self, passing: bool) -> None:
-        (self._passing.set if passing else self._passing.clear)()
+    async def _hold(self, marks: Sequence[bytes]) -> None:
+        self._held = marks
+        (self._passing.clear if marks else self._passing.set)()
 
     async def _listen(self) -> None:
         self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -132,7 +147,7 @@ class FaultProxy:
     async def _serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         # Cancelled when the proxy ends: asyncio's streams log such an end as an error.
         with contextlib.suppress(OSError, asyncio.CancelledError):
-            await self._passing.wait()
+            await self._until_passing(b"")
             try:
                 from_server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
             except OSError:
@@ -158,12 +173,20 @@ class FaultProxy:
             self._cut = None
         return cut
 
-    async def take_time(self, size: int, is_replica: bool) -> None:
-        """Wait as long as the network takes for a chunk."""
-        await self._passing.wait()
-        delay_s = self.delay_s + (self.replication_delay_s if is_replica else 0)
+    def loses_reply(self) -> bool:
+        """Return whether this reply is lost."""
+        return next(self._replies) % self.answers_every > 0
+
+    async def take_time(self, size: int, opening: bytes) -> None:
+        """Wait as long as the network takes for a chunk of the connection with these first requests."""
+        await self._until_passing(opening)
+        delay_s = self.delay_s + (self.replication_delay_s if b"PSYNC" in opening else 0)
         await asyncio.sleep(delay_s + (size / self.bytes_per_s if self.bytes_per_s else 0))
-        await self._passing.wait()
+        await self._until_passing(opening)
+
+    async def _until_passing(self, opening: bytes) -> None:
+        while any(mark in opening for mark in self._held):
+            await self._passing.wait()
 
     def notify(self, direction: Direction, data: bytes) -> None:
         """Call the listener."""
@@ -178,7 +201,7 @@ class _Connection:
         self._proxy = proxy
         self._writers = {Direction.REQUEST: to_server, Direction.REPLY: to_client}
         self._cut: Cut | None = None
-        self._is_replica = False
+        self._opening = b""
 
     async def carry(self, reader: asyncio.StreamReader, direction: Direction) -> None:
         """Forward one direction until either end closes or the cut is due."""
@@ -186,11 +209,13 @@ class _Connection:
         try:
             while chunk := await reader.read(_CHUNK):
                 if direction is Direction.REQUEST:
+                    self._opening = (self._opening + chunk)[:_OPENING]
                     self._proxy.notify(direction, chunk)
-                await self._proxy.take_time(len(chunk), self._is_replica)
+                await self._proxy.take_time(len(chunk), self._opening)
                 if direction is Direction.REQUEST:
-                    self._is_replica |= b"PSYNC" in chunk
                     self._cut = self._cut or self._proxy.take_cut(chunk)
+                elif self._proxy.loses_reply():
+                    continue
                 if self._cut and self._cut.direction is direction:
                     writer.write(chunk[: self._cut.after])
                     await writer.drain()

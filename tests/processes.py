@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -47,10 +47,14 @@ class Program:
     """A program in a process of its own, whose output is read as it arrives."""
 
     def __init__(
-        self, *arguments: str, environment: Mapping[str, str] | None = None, folder: Path = REPOSITORY
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        folder: Path = REPOSITORY,
+        wrapper: Sequence[str] = (),
     ) -> None:
         self.process = subprocess.Popen(
-            ending_with_parent(sys.executable, "-m", *arguments),
+            ending_with_parent(*wrapper, sys.executable, "-m", *arguments),
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,

@@ -71,3 +71,5 @@ def test_on_macos_afplay_plays_the_last_clip_of_a_sequence(monkeypatch: pytest.M
 
 def test_the_reason_of_a_failure_is_its_last_line() -> None:
     assert failure_reason(b"one\ntwo \xff\x07\n\n") == "two \ufffd\\x07"
+    of_mpg123 = b"main: [src/mpg123.c:check_fatal_output():334] error: out123 error 3: failure loading driver module\n"
+    assert failure_reason(of_mpg123) == "out123 error 3: failure loading driver module"

@@ -469,9 +469,11 @@ class TestNote:
 
     def test_a_tap_that_cannot_be_noted_is_not_sent(self, settings: Settings, redis: Redis, tmp_path: Path) -> None:
         with closing(PassStore(settings, needs=TO_USE, note=RequestNote(str(tmp_path / "missing")))) as store:
-            wait_for(lambda: store.problem is None)
+            wait_for(lambda: store.problem and "no tap can be noted: " in store.problem)
             with pytest.raises(Unavailable, match="the tap cannot be noted"):
                 store.use(CARD)
+            (tmp_path / "missing").mkdir()
+            wait_for(lambda: store.problem is None)
         assert channels(redis) == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
 
 from common import redis_link
@@ -172,6 +173,28 @@ def test_a_command_whose_time_is_up_during_the_check_is_not_sent(
         wait_for(lambda: link.problem is None)
         link.call(Redis.ping)
     assert sent == []
+
+
+def test_a_caller_who_gives_up_does_not_tell_anew_what_the_check_has_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with a name server that hangs: each look-up ends after ten seconds, and calls end before."""
+    monkeypatch.setattr(redis_link, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(redis_link, "LONGEST_RETRY_S", 0.0)
+    may_fail = threading.Semaphore(1)
+
+    def check(*_: object) -> None:
+        may_fail.acquire()
+        raise NoConnectionError("Temporary failure in name resolution")
+
+    with link_to(settings, check) as link:
+        wait_for(lambda: link.problem and "name resolution" in link.problem)
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="does not answer in time"):
+                link.call(Redis.ping)
+            may_fail.release()
+        assert [record.levelname for record in caplog.records] == ["ERROR"]
+        may_fail.release(10)
 
 
 def test_no_server(settings: Settings) -> None:

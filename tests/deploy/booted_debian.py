@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.deploy.debian_tree import run_outside, share_the_network
 from tests.processes import REPOSITORY, wait_for
 
 PROGRAM = "/opt/transit-pass/.venv/bin/python"
@@ -63,6 +64,7 @@ class BootedDebian:
     """
 
     def __init__(self, folder: Path, suite: str) -> None:
+        self.suite = suite
         self._folder = folder
         self._group = f"booted-{folder.parent.name}-{suite}"
         command = ["debootstrap", "--variant=minbase", "--include=systemd", suite, str(folder)]
@@ -105,6 +107,19 @@ class BootedDebian:
 
     def path(self, inside: str) -> Path:
         return self._folder / inside.lstrip("/")
+
+    def install(self, *packages: str) -> None:
+        """Install Debian's packages, over the network outside.
+
+        Raises:
+            RuntimeError: apt-get failed; the message has what it said.
+        """
+        share_the_network(self._folder)
+        self.path("/etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # it need not survive a power cut
+        for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
+            result = run_outside("chroot", str(self._folder), "apt-get", *command, DEBIAN_FRONTEND="noninteractive")
+            if result.returncode != 0:
+                raise RuntimeError(f"apt-get {command[0]} ended with status {result.returncode}: {result.stderr}")
 
     def behave(self, script: str) -> None:
         """Let the programs do this from their next start on."""

@@ -20,7 +20,7 @@ class DebianTree:
         self.folder = folder
         subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, capture_output=True)
         self.path("/etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # it need not survive a power cut
-        self._share_the_network()
+        share_the_network(folder)
         self.path("/boot/firmware").mkdir()
         self.path("/boot/firmware/config.txt").write_text("#dtparam=spi=on\n[cm4]\notg_mode=1")
         self._offer_package("python3-rpi-lgpio", "Provides: python3-rpi.gpio\nConflicts: python3-rpi.gpio\n")
@@ -30,7 +30,7 @@ class DebianTree:
         return self.folder / inside.lstrip("/")
 
     def run(self, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return _run("chroot", str(self.folder), *command, environment=environment)
+        return run_outside("chroot", str(self.folder), *command, **environment)
 
     def output(self, *command: str, **environment: str) -> str:
         """Run a command in it, and return what that prints.
@@ -50,7 +50,7 @@ class DebianTree:
             RuntimeError: it failed, or said something on stderr.
         """
         command = [str(REPOSITORY / "scripts/install"), "--root", str(self.folder), *arguments]
-        result = _run(*command, environment=environment)
+        result = run_outside(*command, **environment)
         if result.returncode != 0 or result.stderr:
             raise RuntimeError(f"scripts/install ended with status {result.returncode}: {result.stderr}")
         return result.stdout
@@ -58,19 +58,6 @@ class DebianTree:
     def installed_packages(self) -> set[str]:
         lines = self.output("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").splitlines()
         return {package for status, package in map(str.split, lines) if status == "ii"}
-
-    def _share_the_network(self) -> None:
-        """Let apt and pip in the tree reach what they reach outside."""
-        if Path(_BUNDLE).exists():
-            shutil.copy(_BUNDLE, self.path(_BUNDLE_IN_TREE))
-        if Path("/etc/pip.conf").exists():
-            shutil.copy("/etc/pip.conf", self.path("/etc"))
-        if Path("/etc/xdg/pip").exists():
-            shutil.copytree("/etc/xdg/pip", self.path("/etc/xdg/pip"))
-        proxies = subprocess.run(
-            ["apt-config", "dump", "Acquire::http", "Acquire::https"], check=True, capture_output=True, text=True
-        )
-        self.path("/etc/apt/apt.conf.d/90outer").write_text(proxies.stdout)
 
     def _offer_package(self, name: str, relations: str) -> None:
         source = self.path(f"/tmp/{name}")
@@ -94,6 +81,30 @@ class DebianTree:
         self.path("/etc/apt/sources.list.d/pi.list").write_text(f"deb [trusted=yes] file:/{_PACKAGES} ./\n")
 
 
+def share_the_network(tree: Path) -> None:
+    """Let apt and pip in the tree reach what they reach outside."""
+    if Path(_BUNDLE).exists():
+        shutil.copy(_BUNDLE, tree / _BUNDLE_IN_TREE.lstrip("/"))
+    if Path("/etc/pip.conf").exists():
+        shutil.copy("/etc/pip.conf", tree / "etc")
+    if Path("/etc/xdg/pip").exists():
+        shutil.copytree("/etc/xdg/pip", tree / "etc/xdg/pip")
+    proxies = subprocess.run(
+        ["apt-config", "dump", "Acquire::http", "Acquire::https"], check=True, capture_output=True, text=True
+    )
+    (tree / "etc/apt/apt.conf.d/90outer").write_text(proxies.stdout)
+
+
+def run_outside(*command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command outside of a tree, such as chroot, so that what it starts in the tree reaches the network."""
+    outer = {name: _BUNDLE_IN_TREE if value == _BUNDLE else value for name, value in os.environ.items()}
+    if Path(_BUNDLE).exists():
+        outer["PIP_CERT"] = _BUNDLE_IN_TREE
+    return subprocess.run(
+        command, env={**outer, **environment}, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+
+
 def remove_tree(folder: Path) -> None:
     """Unmount what debootstrap may have left mounted there, and remove the tree."""
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
@@ -101,12 +112,3 @@ def remove_tree(folder: Path) -> None:
         if Path(place).is_relative_to(folder):
             subprocess.run(["umount", place], check=True)
     shutil.rmtree(folder)
-
-
-def _run(*command: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    outer = {name: _BUNDLE_IN_TREE if value == _BUNDLE else value for name, value in os.environ.items()}
-    if Path(_BUNDLE).exists():
-        outer["PIP_CERT"] = _BUNDLE_IN_TREE
-    return subprocess.run(
-        command, env={**outer, **environment}, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
-    )

@@ -8,7 +8,8 @@ import pytest
 
 from tests.deploy.booted_debian import BootedDebian
 from tests.deploy.debian_tree import remove_tree
-from tests.processes import wait_for
+from tests.deploy.without_devices import require_told_as_stand_ins
+from tests.processes import REPOSITORY, wait_for
 
 GATE, MONITOR = "entry-gate.service", "system-monitor.service"
 RESTARTS = {"RestartUSec": "3s", "RestartSteps": "0", "StartLimitIntervalUSec": "0"}
@@ -98,3 +99,12 @@ def test_removing_a_unit_that_fails_leaves_nothing_of_it(gate: BootedDebian) -> 
     assert (result.returncode, result.stderr) == (0, "")
     assert "removing entry-gate" in result.stdout
     assert gate.output("systemctl", "list-units", "--all", "--plain", "--no-legend", GATE) == ""
+
+
+def test_debians_spidev_and_mpg123_are_told_as_their_stand_ins(debian: BootedDebian) -> None:
+    if debian.suite == "bookworm":
+        pytest.skip("test_install.py has a tree with them")
+    debian.install("python3-spidev", "mpg123")
+    for package in ("audio", "common", "doctor"):
+        shutil.copytree(REPOSITORY / package, debian.path(f"/srv/clone/{package}"))
+    require_told_as_stand_ins(debian.path("/"), "/srv/clone")

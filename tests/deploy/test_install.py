@@ -15,7 +15,10 @@ from common.settings import PREFIX
 from common.settings import SETTINGS as TABLE
 from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
+from tests import gpio_errors
+from tests.common.test_pins import MESSAGES
 from tests.deploy.debian_tree import DebianTree, remove_tree
+from tests.deploy.without_devices import require_told_as_stand_ins
 from tests.journal import entries
 from tests.processes import REPOSITORY
 from tests.rider import RED, SERIAL_NUMBER, tap, wait_for_lights
@@ -33,6 +36,9 @@ UNITS = {
     "terminal": "sales_terminal/sales-terminal.service",
     "monitor": "system_monitor/system-monitor.service",
 }
+LGPIO = "lgpio==0.2.2.0", "rpi-lgpio==0.6"
+PIPE = {"LG_WD": "/tmp"}
+PI_4, PI_OF_2012 = {"RPI_LGPIO_REVISION": "c03115"}, {"RPI_LGPIO_REVISION": "0003"}
 
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("debian-tree")]
@@ -155,6 +161,40 @@ print(json.dumps([files, {each.name: each.version for each in own}]))
     )
     assert {name: own.get(name) for name in ("redis", "mfrc522")} == {name: pins[name] for name in ("redis", "mfrc522")}
     assert not {"rpi.gpio", "spidev"} & {name.lower() for name in own}
+
+
+@pytest.fixture(scope="module")
+def with_lgpio(gate: DebianTree) -> DebianTree:
+    """The tree, with the real rpi-lgpio in /srv/lgpio: Debian has it not, so it comes from PyPI."""
+    gate.output(f"{HOME}/.venv/bin/pip", "install", "-q", "--no-deps", "--target=/srv/lgpio", *LGPIO)
+    return gate
+
+
+@pytest.mark.parametrize("program", ["entry_gate", "sales_terminal"])
+@pytest.mark.parametrize(
+    ("environment", "error"),
+    [
+        (PIPE, gpio_errors.NO_PI),
+        (PIPE | PI_4, gpio_errors.NO_CHIP),
+        (PIPE | PI_OF_2012, gpio_errors.OLD_PI),
+        (PI_4, gpio_errors.NO_PIPE),  # this user may not write where it runs
+    ],
+    ids=["no Pi", "no chip", "an old Pi", "no pipe"],
+)
+def test_where_the_real_gpio_library_fails_it_is_told_as_with_its_stand_in(
+    with_lgpio: DebianTree, program: str, environment: dict[str, str], error: Exception
+) -> None:
+    """Beside Debian's spidev, which has no device here either."""
+    command = "setpriv", "--reuid=transit-pass", "--clear-groups", "env", "-C", HOME, PYTHON, "-m", program
+    result = with_lgpio.run(*command, PYTHONPATH="/srv/lgpio", **environment)
+    told = dict(MESSAGES)[error].removeprefix("it ")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1] == f"{program.replace('_', '-')}: GPIO {told}"
+    assert "Traceback" not in result.stderr
+
+
+def test_debians_spidev_and_mpg123_are_told_as_their_stand_ins(gate: DebianTree) -> None:
+    require_told_as_stand_ins(gate.folder, HOME)
 
 
 def test_it_runs_where_it_is_installed(gate: DebianTree, pi_in_tree: VirtualPi, server: Server, redis: Redis) -> None:

@@ -120,6 +120,16 @@ def test_a_closed_pipe_ends_it_quietly(environment: Environment) -> None:
     assert errors == b""
 
 
+def test_a_full_disk_ends_it_with_one_line(environment: Environment) -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [sys.executable, "-m", "doctor"]
+        done = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"doctor: the output takes no more: [Errno 28] No space left on device\n"
+
+
 @pytest.mark.parametrize(
     "arguments", [["gatekeeper"], ["terminal", "--lights"], ["--lights"], ["gate", "--settings", "/nowhere"]]
 )

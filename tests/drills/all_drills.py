@@ -12,6 +12,7 @@ from tests.drills import (
     cuts,
     failovers,
     fuzz,
+    power_cuts,
     races,
     restarts,
     torn_cards,
@@ -19,6 +20,7 @@ from tests.drills import (
 from tests.drills.drill import Outcome
 from tests.drills.legal import judge
 from tests.drills.outages import OUTAGES
+from tests.drills.splits import SPLITS
 from tests.model.runs import RUNS, model
 
 DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
@@ -38,6 +40,8 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "noise-from-the-reader": (fuzz.noise_from_the_reader, 5000),
     "failovers": (failovers.failovers_with_replication, 3),
     "failovers-without": (failovers.failovers_without, 3),
+    "power-cuts": (power_cuts.power_cuts, power_cuts.TAIL + 1),
+    **{name: (split, 6) for name, split in SPLITS.items()},
     "desk-cuts": (at_the_desk.desk_cuts, 1400),
     "desk-against-gates": (at_the_desk.desk_against_gates, 60),
     "two-desks": (at_the_desk.two_desks, 70),
@@ -50,7 +54,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "too-few-replicas": (OUTAGES["too-few-replicas"], 20),
     "failovers-under-riders": (OUTAGES["failovers-under-riders"], 20),
 }
-"""`failovers-without` acknowledges without waiting for a replica: what it counts as lost is the price, not a fault."""
+"""What `failovers-without` and the last four splits count as lost is the price of their settings, not a fault."""
 
 
 def run_drill(name: str, program: Path, folder: Path, rounds: int) -> Outcome:

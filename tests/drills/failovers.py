@@ -32,6 +32,8 @@ REPLICATION_DELAY_S = 0.02  # as between two towns
 CONFIGURATION = """
 port {port}
 bind 127.0.0.1
+sentinel announce-ip 127.0.0.1
+sentinel announce-port {announced}
 sentinel monitor {master} 127.0.0.1 {primary} 2
 sentinel down-after-milliseconds {master} {patience_ms}
 sentinel failover-timeout {master} 5000
@@ -39,27 +41,41 @@ sentinel failover-timeout {master} 5000
 
 
 class Sentinel:
-    """One Sentinel as a process."""
+    """One Sentinel as a process; the others and all devices reach it through its network."""
 
     def __init__(self, program: Path, folder: Path, primary: int) -> None:
-        self.port = free_port()
+        self._port = free_port()
+        self.network = FaultProxy(self._port)
         folder.mkdir()
         file = folder / "sentinel.conf"
         patience_ms = round(PATIENCE_S * 1000)
-        file.write_text(CONFIGURATION.format(port=self.port, master=MASTER, primary=primary, patience_ms=patience_ms))
+        about = {"port": self._port, "announced": self.network.port, "primary": primary, "patience_ms": patience_ms}
+        file.write_text(CONFIGURATION.format(master=MASTER, **about))
         command = [str(program), str(file), "--sentinel"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        self.network.close()
 
     def _client(self) -> Redis:
-        return Redis(port=self.port, decode_responses=True, driver_info=None)
+        return Redis(port=self._port, decode_responses=True, driver_info=None)
 
     def wait_before_a_failover(self, seconds: float) -> None:
         with self._client() as client:
             client.sentinel_set(MASTER, "down-after-milliseconds", round(seconds * 1000))
+
+    def retry_a_failover_after(self, seconds: float) -> None:
+        """Set how long after an election without a winner the next one begins."""
+        with self._client() as client:
+            client.sentinel_set(MASTER, "failover-timeout", round(seconds * 1000 / 2))
+
+    def names_another_than(self, port: int) -> bool:
+        """Whether it sends devices to another primary than that at this port."""
+        with self._client() as client:
+            state: Any = client.sentinel_masters()[MASTER]
+        return bool(state["port"] != port)
 
     def sees_all(self) -> bool:
         """Whether it knows the replicas and the other Sentinels."""
@@ -116,23 +132,30 @@ class Cluster:
         for name in ("primary", *map(str, range(REPLICAS))):
             (folder / name).mkdir()
         self.primary = cleanup.enter_context(Server(program, folder / "primary", "--repl-diskless-sync-delay", "0"))
-        self._network = cleanup.enter_context(FaultProxy(self.primary.port))
-        self._network.replication_delay_s = REPLICATION_DELAY_S
-        address = ("--replicaof", "127.0.0.1", str(self._network.port))
-        self._replicas = [
-            cleanup.enter_context(Server(program, folder / str(number), *address)) for number in range(REPLICAS)
-        ]
-        self._sentinels = [
-            cleanup.enter_context(closing(Sentinel(program, folder / f"sentinel-{number}", self._network.port)))
+        self.network = cleanup.enter_context(FaultProxy(self.primary.port))
+        self.network.replication_delay_s = REPLICATION_DELAY_S
+        self.replicas: list[Server] = []
+        self.replica_networks: list[FaultProxy] = []
+        for number in range(REPLICAS):
+            replica = cleanup.enter_context(Server(program, folder / str(number)))
+            network = cleanup.enter_context(FaultProxy(replica.port))
+            with replica.client() as redis:
+                redis.config_set("replica-announce-ip", "127.0.0.1")
+                redis.config_set("replica-announce-port", network.port)
+                redis.replicaof("127.0.0.1", self.network.port)
+            self.replicas.append(replica)
+            self.replica_networks.append(network)
+        self.sentinels = [
+            cleanup.enter_context(closing(Sentinel(program, folder / f"sentinel-{number}", self.network.port)))
             for number in range(SENTINELS)
         ]
-        for replica in self._replicas:
+        for replica in self.replicas:
             wait_for(partial(_follows, replica), IN_PLACE_WITHIN_S, interval_s=0.05)
-        for sentinel in self._sentinels:
+        for sentinel in self.sentinels:
             wait_for(sentinel.sees_all, IN_PLACE_WITHIN_S, interval_s=0.2)
         self.settings = Settings(
             device="terminal",
-            redis_sentinels=tuple(("127.0.0.1", sentinel.port) for sentinel in self._sentinels),
+            redis_sentinels=tuple(("127.0.0.1", sentinel.network.port) for sentinel in self.sentinels),
             redis_sentinel_master=MASTER,
         )
 
@@ -145,29 +168,35 @@ class Cluster:
             wait_for(redis.pubsub_numpat)
         return program
 
+    def kill_the_primary(self) -> None:
+        """Kill it, with all that it was sending."""
+        self.network.refuse()
+        self.primary.kill()
+
     def lose_the_primary(self, for_s: float = SHORTEST_OUTAGE_S) -> Server:
         """Kill the primary, with all that it was sending; return the server that replaces it after about so long."""
-        self._network.refuse()
-        self.primary.kill()
-        return self._new_primary(for_s)
+        self.kill_the_primary()
+        return self.new_primary(for_s)
 
     def replace_the_primary(self, for_s: float) -> Server:
         """Suspend the primary, until another has replaced it after about so long; return that one."""
         self.primary.suspend()
-        new_primary = self._new_primary(for_s)
+        new_primary = self.new_primary(for_s)
         self.primary.resume()
         return new_primary
 
-    def _new_primary(self, after_s: float) -> Server:
-        self._set_patience(max(after_s, SHORTEST_OUTAGE_S))
+    def new_primary(self, after_s: float = SHORTEST_OUTAGE_S) -> Server:
+        """Return the server that replaces the primary after about so long."""
+        self.set_patience(max(after_s, SHORTEST_OUTAGE_S))
         new_primary = wait_for(
-            lambda: next(filter(_is_primary, self._replicas), None), after_s + IN_PLACE_WITHIN_S, interval_s=0.3
+            lambda: next(filter(is_primary, self.replicas), None), after_s + IN_PLACE_WITHIN_S, interval_s=0.3
         )
-        self._set_patience(PATIENCE_S)
+        self.set_patience(PATIENCE_S)
         return new_primary
 
-    def _set_patience(self, seconds: float) -> None:
-        for sentinel in self._sentinels:
+    def set_patience(self, seconds: float) -> None:
+        """Let the Sentinels wait for so long before they replace a primary."""
+        for sentinel in self.sentinels:
             sentinel.wait_before_a_failover(seconds)
 
 
@@ -182,10 +211,10 @@ def _replication(server: Server) -> Mapping[str, Any]:
 
 
 def _follows(replica: Server) -> bool:
-    return bool(_replication(replica)["master_link_status"] == "up")
+    return bool(_replication(replica).get("master_link_status") == "up")
 
 
-def _is_primary(server: Server) -> bool:
+def is_primary(server: Server) -> bool:
     """Return whether it is the primary; one that is just being promoted drops its clients."""
     try:
         return bool(_replication(server)["role"] == "master")

@@ -10,19 +10,27 @@ import pytest
 from tests.drills.all_drills import DRILLS, run_drill
 from tests.drills.drill import Outcome
 from tests.drills.outages import OUTAGES
+from tests.drills.splits import SPLITS
 
 OUTAGE_ROUNDS = 20
 FEWER = {"desk-cuts": 70}
 IN_THE_SUITE = [name for name in OUTAGES if name != "failovers-under-riders"]  # whose Sentinels need a quiet machine
+ELSEWHERE = {"failovers-without", "model", "power-cuts", *OUTAGES, *SPLITS}
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("name", [name for name in DRILLS if name not in {"failovers-without", "model", *OUTAGES}])
+@pytest.mark.parametrize("name", [name for name in DRILLS if name not in ELSEWHERE])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
     rounds = FEWER.get(name, DRILLS[name][1])
     outcome = run_drill(name, server_program, tmp_path, rounds)
     assert outcome.rounds >= rounds
     assert outcome.failures == ()
+    assert (outcome.lost, outcome.doubled) == (0, 0)
+
+
+@pytest.mark.process
+def test_what_both_sides_of_a_split_acknowledge_is_there_at_its_end(server_program: Path, tmp_path: Path) -> None:
+    outcome = SPLITS["split"](server_program, tmp_path, 1, split_s=4.0)
     assert (outcome.lost, outcome.doubled) == (0, 0)
 
 

@@ -9,6 +9,7 @@ from common.events import EventId
 from common.settings import Settings
 from system_monitor.journal_reader import Place
 from system_monitor.saved_place import SavedPlace
+from tests.mounts import require_root, small_disk
 from tests.system_monitor.test_monitor import GONE_BACK, add
 from tests.system_monitor.watching import ScriptedWatch, deny, published
 
@@ -83,3 +84,19 @@ def test_a_file_that_cannot_be_used_is_told(settings: Settings, redis: Redis, tm
         "cannot go on from where it was",
         "cannot save its place for a restart",
     ]
+
+
+def test_a_full_disk_is_told_once_and_takes_nothing_from_what_is_there(
+    settings: Settings, redis: Redis, tmp_path: Path
+) -> None:
+    require_root("a small disk")
+    add(redis, 20)
+    with small_disk(tmp_path / "full", "8k") as folder:
+        with pytest.raises(OSError, match="No space left"):
+            (folder / "filler").write_bytes(bytes(100_000))
+        monitor = watch(settings, folder)
+        for at in (1, 2, 3):
+            monitor.clock.at(at, lambda: deny(redis, "live"))
+        monitor.run(until=5)
+    assert monitor.output == published(redis)[10:]
+    assert [notice.partition(":")[0] for notice in monitor.notices] == ["cannot save its place for a restart"]
