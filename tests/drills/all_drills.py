@@ -16,6 +16,7 @@ from tests.drills import (
     races,
     restarts,
     torn_cards,
+    year,
 )
 from tests.drills.drill import Outcome
 from tests.drills.legal import judge
@@ -46,6 +47,7 @@ DRILLS: Mapping[str, tuple[Callable[[Path, Path, int], Outcome], int]] = {
     "desk-against-gates": (at_the_desk.desk_against_gates, 60),
     "two-desks": (at_the_desk.two_desks, 70),
     "model": (model, RUNS),
+    "year": (year.year, 12),
     "server-stalled": (OUTAGES["server-stalled"], 500),
     "bytes-held-back": (OUTAGES["bytes-held-back"], 500),
     "answers-cut": (OUTAGES["answers-cut"], 500),
