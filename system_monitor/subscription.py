@@ -14,10 +14,14 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 from common.keys import CHANNELS
 from common.redis_connection import UnreadableReplyError
 
-READ_SIZE = 65_536
+READ_SIZE = 262_144
 LONGEST_LINE = 65_536
 LONGEST_STRING = 512 * 2**20  # proto-max-bulk-len
 MOST_PARTS = 4
+END = b"\r\n"
+PUBLISHED = "pmessage"
+LINES = 9
+"""How many a published message has in RESP2, if its texts have one each: its length, and four texts after theirs."""
 
 
 class Message(NamedTuple):
@@ -32,7 +36,8 @@ class Subscription:
     """A connection that is subscribed to all channels.
 
     redis-py's `get_message` takes half a message for silence, and then drops the connection. This reads the socket
-    itself: bytes wait here until their message is complete. They are RESP2, arrays of strings and numbers.
+    itself: bytes wait here until their message is complete. They are RESP2, arrays of strings and numbers. Most are
+    published messages, of which many may come at once; they are read together.
     """
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401  # redis-py's types are too narrow
@@ -75,8 +80,7 @@ class Subscription:
             select.select([self._socket], [], [], timeout_s)
             if not self._receive():
                 return None
-        messages = []
-        position = 0
+        messages, position = _published(bytes(self._received)) if len(self._received) <= 2 * READ_SIZE else ([], 0)
         while found := _message(self._received, position):
             message, position = found
             messages.append(message)
@@ -111,6 +115,24 @@ def subscription(redis: Any, timeout_s: float) -> Iterator[Subscription]:  # noq
     finally:
         connection.disconnect()
         redis.connection_pool.release(connection)
+
+
+def _published(data: bytes) -> tuple[list[Message], int]:
+    """Return the messages at the beginning, and where they end, if each was published and has no line within its texts.
+
+    Whether that is so, their lengths tell; else nothing is returned.
+    """
+    lines = data.split(END)
+    end = (len(lines) - 1) // LINES * LINES
+    for position, start in enumerate((b"*4", b"$8", b"pmessage")):
+        if lines[position:end:LINES].count(start) * LINES != end:
+            return [], 0
+    for position in (3, 5, 7):
+        if lines[position:end:LINES] != [b"$%d" % length for length in map(len, lines[position + 1 : end : LINES])]:
+            return [], 0
+    texts = data.decode(errors="replace").split("\r\n")  # no line ends within a character, also if that is invalid
+    parts = zip(texts[2:end:LINES], texts[6:end:LINES], texts[8:end:LINES], strict=True)
+    return list(map(Message._make, parts)), len(data) - len(END.join(lines[end:]))
 
 
 def _message(data: bytearray, position: int) -> tuple[Message, int] | None:

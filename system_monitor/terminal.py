@@ -25,6 +25,7 @@ KINDS = {
 }
 """What an event's kind is called, in the summary and by `--kind`."""
 _NAMES = {kind: name for name, kind in KINDS.items()}
+MOST_LINES = 1000  # that are written together
 JSON_ESCAPES = "json-escapes"
 """How a stream whose encoding lacks a character writes it (the `errors` of a `TextIOWrapper`): as JSON does."""
 
@@ -42,6 +43,7 @@ class Terminal:
         self._output = output
         self._errors = errors
         self._shown: Counter[str] = Counter()
+        self._lines: list[str] = []  # what is still to be written
 
     @property
     def has_shown(self) -> bool:
@@ -85,7 +87,7 @@ class Terminal:
         Raises:
             OutputError: the output takes no more.
         """
-        self._put(text)
+        self._lines.append(text)
         self.flush()
 
     def flush(self) -> None:
@@ -94,6 +96,7 @@ class Terminal:
         Raises:
             OutputError: the output takes no more.
         """
+        self._write_out()
         try:
             self._output.flush()
         except (OSError, ValueError) as error:
@@ -120,9 +123,13 @@ class Terminal:
         self._shown[_NAMES.get(event.kind, "other")] += 1
 
     def _write(self, line: str) -> None:
-        self._put(line + "\n")
+        self._lines.append(line + "\n")
+        if len(self._lines) >= MOST_LINES:
+            self._write_out()
 
-    def _put(self, text: str) -> None:
+    def _write_out(self) -> None:
+        text = "".join(self._lines)
+        self._lines.clear()
         try:
             self._output.write(text)
         except (OSError, ValueError) as error:

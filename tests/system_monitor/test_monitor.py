@@ -319,7 +319,7 @@ class TestAnotherJournal:
 def test_ids_that_are_not_remembered_any_more_are_looked_up(
     watch: ScriptedWatch, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("system_monitor.journal_reader.REMEMBERED_IDS", 10)
+    monkeypatch.setattr("system_monitor.shown.REMEMBERED_IDS", 10)
 
     def repeat() -> None:
         for text in published(redis):
