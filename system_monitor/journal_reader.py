@@ -96,7 +96,7 @@ class JournalReader:
         self._is_stream = facts.is_stream
         if has_gone_back:
             self._go_back(facts)
-        for id_, event in self._journal.since(self.place.id, until=facts.last_id):
+        for id_, event in self._journal.since(self.place.id, until=facts.last_id) if facts.newest else ():
             if id_ != self.place.id:
                 yield id_, event
         missing = facts.added - self.place.added

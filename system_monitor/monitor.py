@@ -169,7 +169,7 @@ class Monitor:
                 is_busy = False
                 self._clock.sleep(PAUSE_S)
                 continue
-            is_busy = any(message.kind == PUBLISHED for message in messages or ())
+            is_busy = any(kind == PUBLISHED for kind, _, _ in messages or ())
             now = self._clock.now()
             if messages is not None:
                 heard_at, pinged_at = now, None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ssl import SSLWantReadError
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
@@ -18,18 +18,13 @@ READ_SIZE = 262_144
 LONGEST_LINE = 65_536
 LONGEST_STRING = 512 * 2**20  # proto-max-bulk-len
 MOST_PARTS = 4
-END = b"\r\n"
 PUBLISHED = "pmessage"
 LINES = 9
 """How many a published message has in RESP2, if its texts have one each: its length, and four texts after theirs."""
 
 
-class Message(NamedTuple):
-    """What a subscriber is sent; its kind is `pmessage`, `psubscribe` or `pong`."""
-
-    kind: str
-    channel: str = ""
-    text: str = ""
+Message = tuple[str, str, str]
+"""What a subscriber is sent: its kind, `pmessage`, `psubscribe` or `pong`; where, and what was published."""
 
 
 class Subscription:
@@ -57,7 +52,7 @@ class Subscription:
         self._connection.send_command("PSUBSCRIBE", *CHANNELS)
         deadline = time.monotonic() + timeout_s
         messages: list[Message] = []  # others may come with the confirmations, one for each pattern
-        while sum(message.kind == "psubscribe" for message in messages) < len(CHANNELS):
+        while sum(kind == "psubscribe" for kind, _, _ in messages) < len(CHANNELS):
             if time.monotonic() >= deadline:
                 raise SlowAnswerError
             messages += self.read(max(0.0, deadline - time.monotonic())) or ()
@@ -80,7 +75,7 @@ class Subscription:
             select.select([self._socket], [], [], timeout_s)
             if not self._receive():
                 return None
-        messages, position = _published(bytes(self._received)) if len(self._received) <= 2 * READ_SIZE else ([], 0)
+        messages, position = _published(self._received) if len(self._received) <= 2 * READ_SIZE else ([], 0)
         while found := _message(self._received, position):
             message, position = found
             messages.append(message)
@@ -117,22 +112,23 @@ def subscription(redis: Any, timeout_s: float) -> Iterator[Subscription]:  # noq
         redis.connection_pool.release(connection)
 
 
-def _published(data: bytes) -> tuple[list[Message], int]:
+def _published(data: bytearray) -> tuple[list[Message], int]:
     """Return the messages at the beginning, and where they end, if each was published and has no line within its texts.
 
     Whether that is so, their lengths tell; else nothing is returned.
     """
-    lines = data.split(END)
+    lines = data.decode(errors="replace").split("\r\n")  # no line ends within a character, also if that is invalid
+    lengths = list(map(len, lines if data.isascii() else data.split(b"\r\n")))
     end = (len(lines) - 1) // LINES * LINES
-    for position, start in enumerate((b"*4", b"$8", b"pmessage")):
+    for position, start in (0, "*4"), (1, "$8"), (2, PUBLISHED):
         if lines[position:end:LINES].count(start) * LINES != end:
             return [], 0
     for position in (3, 5, 7):
-        if lines[position:end:LINES] != [b"$%d" % length for length in map(len, lines[position + 1 : end : LINES])]:
+        pairs = set(zip(lines[position:end:LINES], lengths[position + 1 : end : LINES], strict=True))
+        if not all(line == f"${length}" for line, length in pairs):
             return [], 0
-    texts = data.decode(errors="replace").split("\r\n")  # no line ends within a character, also if that is invalid
-    parts = zip(texts[2:end:LINES], texts[6:end:LINES], texts[8:end:LINES], strict=True)
-    return list(map(Message._make, parts)), len(data) - len(END.join(lines[end:]))
+    messages = list(zip(lines[2:end:LINES], lines[6:end:LINES], lines[8:end:LINES], strict=True))
+    return messages, sum(lengths[:end]) + 2 * end
 
 
 def _message(data: bytearray, position: int) -> tuple[Message, int] | None:
@@ -158,7 +154,8 @@ def _message(data: bytearray, position: int) -> tuple[Message, int] | None:
             return None
         parts.append(data[position:end].decode(errors="replace"))
         position = end + 2
-    return Message(parts[0], *parts[-2:]) if count > 1 else Message(parts[0]), position
+    kind, channel, text = (parts[0], *parts[-2:]) if count > 1 else (parts[0], "", "")
+    return (kind, channel, text), position
 
 
 def _line(data: bytearray, position: int, kind: bytes) -> tuple[int, int] | None:

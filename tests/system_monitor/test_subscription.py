@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.redis_connection import UnreadableReplyError
-from system_monitor.subscription import Message, Subscription
+from system_monitor.subscription import Subscription
 
 CONFIRMED = [
     b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n",
@@ -51,12 +51,12 @@ def test_a_message_in_two_pieces_is_not_silence(line: Line) -> None:
     whole = pmessage(b"pass-denied", b'{"cardSerialNumber":"7"}')
     for cut in range(1, len(whole)):
         line.server.sendall(PONG + whole[:cut])
-        assert line.subscription.read(0) == [Message("pong", "pong", "")]
+        assert line.subscription.read(0) == [("pong", "pong", "")]
         assert line.subscription.read(0) is None
         line.server.sendall(whole[cut:] + PONG)
         assert line.subscription.read(0) == [
-            Message("pmessage", "pass-denied", '{"cardSerialNumber":"7"}'),
-            Message("pong", "pong", ""),
+            ("pmessage", "pass-denied", '{"cardSerialNumber":"7"}'),
+            ("pong", "pong", ""),
         ]
 
 
@@ -70,13 +70,13 @@ def test_any_pieces_make_the_same_messages(line: Line) -> None:
         line.server.sendall(stream[:cut])
         stream = stream[cut:]
         received += line.subscription.read(0) or []
-    assert received == [Message("pmessage", channel, text) for channel, text in sent]
+    assert received == [("pmessage", channel, text) for channel, text in sent]
 
 
 def test_it_waits_for_bytes(line: Line) -> None:
     timer = threading.Timer(0.05, line.server.sendall, [PONG])
     timer.start()
-    assert line.subscription.read(30) == [Message("pong", "pong", "")]
+    assert line.subscription.read(30) == [("pong", "pong", "")]
     timer.join()
 
 
@@ -88,16 +88,16 @@ def test_what_comes_with_the_confirmations_is_kept(line: Line) -> None:
     timer.join()
     assert line.server.recv(99) == b"PSUBSCRIBE pass-* device-status"
     assert line.subscription.read(0) == [
-        Message("psubscribe", "pass-*", "1"),
-        Message("pmessage", "pass-denied", "{}"),
-        Message("psubscribe", "device-status", "2"),
-        Message("pong", "pong", ""),
+        ("psubscribe", "pass-*", "1"),
+        ("pmessage", "pass-denied", "{}"),
+        ("psubscribe", "device-status", "2"),
+        ("pong", "pong", ""),
     ]
 
 
 def test_what_is_not_utf_8_is_replaced(line: Line) -> None:
     line.server.sendall(pmessage(b"pass-\xff", b"\xc3"))
-    assert line.subscription.read(0) == [Message("pmessage", "pass-\ufffd", "\ufffd")]
+    assert line.subscription.read(0) == [("pmessage", "pass-\ufffd", "\ufffd")]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_what_is_no_message_is_an_error(line: Line, sent: bytes, error: type[Exc
 def test_an_end_is_an_error_after_what_came_before_it(line: Line) -> None:
     line.server.sendall(PONG)
     line.server.close()
-    assert line.subscription.read(0) == [Message("pong", "pong", "")]
+    assert line.subscription.read(0) == [("pong", "pong", "")]
     with pytest.raises(NoConnectionError):
         line.subscription.read(0)
 
