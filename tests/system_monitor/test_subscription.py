@@ -73,6 +73,53 @@ def test_any_pieces_make_the_same_messages(line: Line) -> None:
     assert received == [("pmessage", channel, text) for channel, text in sent]
 
 
+def test_many_in_any_pieces_are_the_same_messages(line: Line) -> None:
+    chance = random.Random(2)
+    sent = [
+        (f"pass-{'é' * (number % 7)}", f'{{"device":"{number}","to":"{"ж" * (number % 5)}"}}') for number in range(500)
+    ]
+    stream = b"".join(pmessage(channel.encode(), text.encode()) for channel, text in sent)
+    received = []
+    while stream:
+        cut = chance.choice([1, 50, 5_000, 20_000])
+        line.server.sendall(stream[:cut])
+        stream = stream[cut:]
+        received += line.subscription.read(0) or []
+    assert received == [("pmessage", channel, text) for channel, text in sent]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pmessage(b"pass-\r\n", b"\r\n*4"),
+        pmessage(b"pass-\xff\xf0\x9f", b"\xc3"),
+        pmessage(b"pass-", b"$8\r\npmessage\r\n" * 9),
+        pmessage(b"", b"").replace(b"$6", b"$06"),
+        PONG,
+        CONFIRMED[0],
+        b"*1\r\n$4\r\npong\r\n",
+    ],
+)
+def test_what_comes_between_many_is_read_as_alone(line: Line, other: bytes) -> None:
+    line.server.sendall(other)
+    alone = line.subscription.read(0)
+    many = [pmessage(b"pass-denied", b'{"at":%d}' % number) for number in range(50)]
+    line.server.sendall(b"".join([*many, other, *many]))
+    messages = [("pmessage", "pass-denied", f'{{"at":{number}}}') for number in range(50)]
+    assert line.subscription.read(0) == [*messages, *(alone or ()), *messages]
+
+
+@pytest.mark.parametrize("length", [b"$7", b"$9", b"$-1", b"$", b"$1000000000"])
+def test_a_length_that_is_wrong_is_an_error_also_among_many(line: Line, length: bytes) -> None:
+    good, wrong = (
+        pmessage(b"pass-", b'{"a":12}'),
+        pmessage(b"pass-", b'{"a":12}').replace(b"$8\r\n{", length + b"\r\n{"),
+    )
+    line.server.sendall(good * 9 + wrong + good * 9)
+    with pytest.raises(UnreadableReplyError):
+        line.subscription.read(0)
+
+
 def test_it_waits_for_bytes(line: Line) -> None:
     timer = threading.Timer(0.05, line.server.sendall, [PONG])
     timer.start()
