@@ -41,14 +41,19 @@ class JournalReader:
         self._is_stream = True
         self._shown = Shown(START)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, asks_why: bool = True) -> Iterator[Entry]:
         """Yield the entries that were not shown yet, oldest first; the caller calls `advance` after each.
+
+        Args:
+            asks_why: whether to ask, and tell, why there are none, if there never were.
 
         Raises:
             RedisError: Redis cannot be reached, or refuses.
         """
         entries = self._journal.since(self.place.id)
         first = next(entries, None)
+        if first is None and self.place.id == START and not asks_why:
+            return
         is_there = first is not None and first[0] == self.place.id
         if self._shown.is_empty:
             self._shown = self._recalled() if is_there else Shown(self.place.id)

@@ -198,16 +198,16 @@ class Monitor:
                 continue
             if "id" in event.payload:
                 if not has_read_on:
-                    self._read_on()
+                    self._read_on(asks_why=False)
                     has_read_on = True
                 if self._reader.has_passed(event):
                     continue
             self._show(event)
 
-    def _read_on(self) -> int:
+    def _read_on(self, asks_why: bool = True) -> int:
         """Show what is new in the journal; return how many entries that were."""
         entries = 0
-        for id_, event in self._reader.entries():
+        for id_, event in self._reader.entries(asks_why):
             with self._stopping:
                 self._show(event)
                 self._reader.advance(id_, event)
