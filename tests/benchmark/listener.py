@@ -41,9 +41,7 @@ class Listener:
         wait_for(lambda: self._redis.pubsub_numpat() >= self._patterns)
         return self
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
         wait_for(lambda: self._redis.pubsub_numpat() == 0)
