@@ -113,7 +113,7 @@ class Event(NamedTuple):
             raise MalformedEventError("not JSON") from error
         if not isinstance(payload, dict):
             raise MalformedEventError("not a JSON object")
-        return cls(channel, payload, text, entry_id)
+        return tuple.__new__(cls, (channel, payload, text, entry_id))  # half the time of `cls(...)`
 
     @property
     def published(self) -> str:

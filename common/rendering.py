@@ -106,6 +106,7 @@ class Renderer:
         self._devices: dict[str | None, str] = {}
         self._device_width = len("terminal")
         self._card_width = len("card 112125033744")
+        self._fit_cards()
 
     def line(self, event: Event) -> str:
         """Describe an event."""
@@ -163,6 +164,7 @@ class Renderer:
         if len(device) > self._device_width or len(self._devices) == MOST_DEVICES:
             self._devices.clear()
             self._device_width = max(self._device_width, min(len(device), WIDEST_DEVICE))
+            self._fit_cards()
         self._devices[name] = self._style.paint(self._style.device, device.ljust(self._device_width))
         return self._devices[name]
 
@@ -170,7 +172,11 @@ class Renderer:
         card = f"card {printable(event.card, 40)}"
         if len(card) > self._card_width:
             self._card_width = min(len(card), WIDEST_CARD)
-        return card.rjust(min(self._card_width, WIDEST_BOTH - self._device_width))
+            self._fit_cards()
+        return card.rjust(self._card_column)
+
+    def _fit_cards(self) -> None:
+        self._card_column = min(self._card_width, WIDEST_BOTH - self._device_width)
 
     def _time_left(self, event: Event) -> str:
         seconds = event.number("remainingTime")
