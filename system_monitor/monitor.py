@@ -8,7 +8,7 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.clock import Clock
 from common.events import Event, MalformedEventError
-from common.journal import Facts
+from common.journal import BATCH, Facts
 from common.rendering import count
 from common.service_manager import ServiceManager
 from common.text import printable
@@ -75,8 +75,10 @@ class Monitor:
         """
         facts = self._journal.facts()
         self._check_reach(facts)
-        for event in past_events(self._journal, facts, self._selection, self._two_hours):
+        for number, event in enumerate(past_events(self._journal, facts, self._selection, self._two_hours)):
             self._terminal.show(event)
+            if number % BATCH == 0:
+                self._terminal.write_out()
         if self._selection.card and self._selection.last != 0 and not self._terminal.has_shown:
             self._terminal.notice(f"the journal has no event{self._selection}")
         self._reader.place = Place(facts.newest_id, facts.added)
@@ -211,7 +213,9 @@ class Monitor:
             with self._stopping:
                 self._show(event)
                 self._reader.advance(id_, event)
-            entries += 1
+                entries += 1
+                if entries % BATCH == 0:
+                    self._terminal.write_out()
         return entries
 
     def _show(self, event: Event | None) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from common.events import Event, EventId
 
 REMEMBERED_IDS = 100_000  # as many as a journal of the default length has
-REMEMBERED_MESSAGES = 4000  # several times what arrives together
+REMEMBERED_MESSAGES = 2000  # twice what arrives together
 
 
 class Shown:
@@ -30,8 +30,8 @@ class Shown:
         """Remember an entry that is newer than all others, and what is published with it."""
         self._milliseconds.append(id_.milliseconds)
         self._sequences.append(id_.sequence)
-        if len(self._milliseconds) > 2 * REMEMBERED_IDS:
-            del self._milliseconds[:REMEMBERED_IDS], self._sequences[:REMEMBERED_IDS]
+        if len(self._milliseconds) > REMEMBERED_IDS + REMEMBERED_IDS // 4:
+            del self._milliseconds[:-REMEMBERED_IDS], self._sequences[:-REMEMBERED_IDS]
             self.begin = EventId(self._milliseconds[0], self._sequences[0])
         if event and "id" not in event.payload:
             self._messages.add(event.published)
