@@ -46,9 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=_new_file, default="benchmark.json", metavar="FILE", help="(benchmark.json)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compare with a former run's --json file")
     parser.add_argument("--picture", type=_new_file, metavar="FILE.svg", help="draw where the time of a tap goes")
-    parser.add_argument("--node-monitor", type=Path, metavar="FOLDER", help="the original's, to compare with: needs Node")
+    parser.add_argument(
+        "--node-monitor", type=Path, metavar="FOLDER", help="the original's, to compare with: needs Node"
+    )
     options = parser.parse_args(arguments)
-    measurements = MEASUREMENTS | {"monitor": partial(monitor.flood, node_monitor=options.node_monitor)}
+    measurements = dict(MEASUREMENTS)
+    if options.node_monitor:
+        measurements["monitor"] = partial(monitor.flood, node_monitor=options.node_monitor)
     names = options.names or list(MEASUREMENTS)
     if options.picture and (missing := [name for name in picture.MEASURED_BY if name not in names]):
         parser.error(f"--picture needs {', '.join(missing)} too")
