@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 
+_SHORT_NUMBER = re.compile("0|[1-9][0-9]{0,12}")
 _SHARED_UID = bytes([1, 2, 3, 4])
 
 
@@ -51,10 +52,12 @@ class Card:
     @classmethod
     def with_short_uid(cls, serial_number: str) -> "Card | None":
         """Return the card with a UID of 4 bytes that has this serial number, if there is one."""
-        if not re.fullmatch(r"\d{1,13}", serial_number, re.ASCII) or int(serial_number) >= 2**40:
+        if not _SHORT_NUMBER.fullmatch(serial_number):
             return None
-        card = cls(int(serial_number).to_bytes(5)[:4])
-        return card if card.serial_number == serial_number else None
+        uid, check_byte = divmod(int(serial_number), 256)
+        if uid >= 2**32 or reduce(xor, uid.to_bytes(4)) != check_byte:
+            return None
+        return cls(uid.to_bytes(4))
 
 
 _ANY_PHONE = Card(bytes([0x08, 0, 0, 0]))

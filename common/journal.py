@@ -89,6 +89,8 @@ class Journal:
         start = str(id_)
         while batch := self._range(start, str(until or "+")):
             yield from batch
+            if len(batch) < BATCH:
+                return
             start = f"({batch[-1][0]}"
 
     def backwards(self, until: EventId) -> Iterator[Entry]:
@@ -96,6 +98,8 @@ class Journal:
         end = str(until)
         while batch := self._range(end, "-", newest_first=True):
             yield from batch
+            if len(batch) < BATCH:
+                return
             end = f"({batch[-1][0]}"
 
     def _range(self, start: str, end: str, newest_first: bool = False) -> list[Entry]:

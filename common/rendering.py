@@ -23,6 +23,7 @@ _DENIALS = {
 }
 LONGEST_REASON = 60
 WIDEST_DEVICE = 20
+MOST_DEVICES = 1000
 WIDEST_CARD = len("card ") + 17  # of a 7-byte UID
 WIDEST_BOTH = WIDEST_DEVICE + len("card ") + 13  # of a 4-byte UID, so that its line has at most 80 columns
 
@@ -102,19 +103,18 @@ class Renderer:
             "in-service": "in service",
             "out-of-service": style.paint(style.denied, "out of service"),
         }
+        self._devices: dict[str | None, str] = {}
         self._device_width = len("terminal")
         self._card_width = len("card 112125033744")
+        self._fit_cards()
 
     def line(self, event: Event) -> str:
         """Describe an event."""
         now_s = int(self._now())
         at = event.at
         at_text = self._time(now_s if at is None else at // 1000, now_s // 60)
-        device = printable(event.device or "-", 64)
-        if len(device) > self._device_width:
-            self._device_width = min(len(device), WIDEST_DEVICE)
-        style = self._style
-        return f"{at_text}  {style.paint(style.device, device.ljust(self._device_width))}  {self._sentence(event)}"
+        device = event.device
+        return f"{at_text}  {self._devices.get(device) or self._device(device)}  {self._sentence(event)}"
 
     def malformed(self, channel: str, reason: str) -> str:
         """Describe a malformed message."""
@@ -126,14 +126,14 @@ class Renderer:
         pass_type = event.pass_type
         name = PASS_NAMES.get(pass_type) or printable(pass_type, 40)
         match event.kind:
-            case "pass-issued":
-                what = f"{words['issued']} {name}"
-            case "pass-activated":
-                what = f"{words['activated']} {name}"
             case "pass-used":
                 trips = event.number("remainingTrips")
                 left = self._time_left(event) if trips is None else self._left(trips)
                 what = f"{name} {words['used']}{left}"
+            case "pass-issued":
+                what = f"{words['issued']} {name}"
+            case "pass-activated":
+                what = f"{words['activated']} {name}"
             case "pass-denied":
                 what = f"{words['denied']}{_reason(event)}"
             case "pass-reversed":
@@ -158,11 +158,25 @@ class Renderer:
                 return f"{printable(event.channel, 64)}: {printable(event.published)}"
         return f"{self._card(event)}  {what}"
 
+    def _device(self, name: str | None) -> str:
+        """Return the column of a device, and keep it: few devices tell of many events."""
+        device = printable(name or "-", 64)
+        if len(device) > self._device_width or len(self._devices) == MOST_DEVICES:
+            self._devices.clear()
+            self._device_width = max(self._device_width, min(len(device), WIDEST_DEVICE))
+            self._fit_cards()
+        self._devices[name] = self._style.paint(self._style.device, device.ljust(self._device_width))
+        return self._devices[name]
+
     def _card(self, event: Event) -> str:
         card = f"card {printable(event.card, 40)}"
         if len(card) > self._card_width:
             self._card_width = min(len(card), WIDEST_CARD)
-        return card.rjust(min(self._card_width, WIDEST_BOTH - self._device_width))
+            self._fit_cards()
+        return card.rjust(self._card_column)
+
+    def _fit_cards(self) -> None:
+        self._card_column = min(self._card_width, WIDEST_BOTH - self._device_width)
 
     def _time_left(self, event: Event) -> str:
         seconds = event.number("remainingTime")

@@ -1,5 +1,6 @@
 """Run the system monitor: `python -m system_monitor`."""
 
+import gc
 import io
 import os
 import socket
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     devices = DeviceWatch(source, terminal.notice, own_name if service_manager.is_there else None)
     monitor = Monitor(source, selection, terminal, clock, service_manager, place, stopping, devices)
     stopping.listen()
+    gc.set_threshold(10_000)  # a batch of events is that many objects, none of which needs the collector
     try:
         if options.devices:
             view = DeviceView(source, terminal, clock, options.json, is_screen(), options.zone)

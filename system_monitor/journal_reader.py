@@ -1,6 +1,5 @@
 """Reading on in the journal: every entry once, however its ids run."""
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import NamedTuple
@@ -8,8 +7,7 @@ from typing import NamedTuple
 from common.events import START, Event, EventId
 from common.journal import BATCH, Entry, Facts, Journal
 from common.keys import JOURNAL
-
-REMEMBERED_IDS = 100_000  # as many as a journal of the default length has
+from system_monitor.shown import Shown
 
 
 class Place(NamedTuple):
@@ -41,42 +39,56 @@ class JournalReader:
         self.notice = notice
         self._recall = recall
         self._is_stream = True
-        self._shown: list[EventId] = []  # in ascending order
+        self._shown = Shown(START)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self, asks_why: bool = True) -> Iterator[Entry]:
         """Yield the entries that were not shown yet, oldest first; the caller calls `advance` after each.
+
+        Args:
+            asks_why: whether to ask, and tell, why there are none, if there never were.
 
         Raises:
             RedisError: Redis cannot be reached, or refuses.
         """
         entries = self._journal.since(self.place.id)
         first = next(entries, None)
-        if first is None or first[0] != self.place.id:
-            yield from self._entries_without_place()
+        if first is None and self.place.id == START and not asks_why:
             return
-        if not self._shown:
-            before = list(islice(self._journal.backwards(self.place.id), BATCH))[::-1]
-            for _, event in before:
-                if event:
-                    self._recall(event)
-            self._shown = sorted(id_ for id_, _ in before)
-        yield from entries
+        is_there = first is not None and first[0] == self.place.id
+        if self._shown.is_empty:
+            self._shown = self._recalled() if is_there else Shown(self.place.id)
+        yield from entries if is_there else self._entries_without_place()
 
-    def advance(self, id_: EventId) -> None:
+    def advance(self, id_: EventId, event: Event | None) -> None:
         """Note that this entry was shown."""
         self.place = Place(id_, self.place.added + 1)
-        self._shown.append(id_)
-        if len(self._shown) > 2 * REMEMBERED_IDS:
-            del self._shown[:REMEMBERED_IDS]
+        self._shown.add(id_, event)
 
-    def has_shown(self, id_: EventId) -> bool:
-        """Return whether the entry was shown, as far as is remembered."""
-        index = bisect_left(self._shown, id_)
-        return index < len(self._shown) and self._shown[index] == id_
+    def has_shown_message(self, text: str) -> bool:
+        """Return whether this is the message of an entry that was shown lately."""
+        return self._shown.has_message(text)
 
-    def has_passed(self, id_: EventId) -> bool:
-        """Return whether the entry was shown, or was there before this reader began."""
-        return self.has_shown(id_) or (id_ <= self.place.id and self._journal.holds(id_))
+    def has_passed(self, event: Event) -> bool:
+        """Return whether the entry whose id a message claims was shown, or was there before this reader began.
+
+        Raises:
+            RedisError: Redis cannot be reached, or refuses.
+        """
+        if self.place.id == START:
+            return False
+        id_ = event.claimed_id
+        if id_ is None or id_ > self.place.id:
+            return False
+        return id_ in self._shown or (id_ < self._shown.begin and self._journal.holds(id_))
+
+    def _recalled(self) -> Shown:
+        """Return the entries up to the place, as if this reader had shown them."""
+        before = list(islice(self._journal.backwards(self.place.id), BATCH))[::-1]
+        for _, event in before:
+            if event:
+                self._recall(event)
+        ids = sorted(id_ for id_, _ in before)
+        return Shown(ids[0] if len(ids) == BATCH else START, ids)
 
     def _entries_without_place(self) -> Iterator[Entry]:
         """Yield what is new in a journal that does not have the entry that was shown last."""
@@ -89,7 +101,7 @@ class JournalReader:
         self._is_stream = facts.is_stream
         if has_gone_back:
             self._go_back(facts)
-        for id_, event in self._journal.since(self.place.id, until=facts.last_id):
+        for id_, event in self._journal.since(self.place.id, until=facts.last_id) if facts.newest else ():
             if id_ != self.place.id:
                 yield id_, event
         missing = facts.added - self.place.added
@@ -103,10 +115,10 @@ class JournalReader:
         """Go to the newest entry that there is and that was shown, or before the first."""
         newer = 0
         for id_, _ in self._journal.backwards(facts.last_id):
-            if self.has_shown(id_):
+            if id_ in self._shown:
                 break
             newer += 1
         else:
             id_ = START
-        del self._shown[bisect_left(self._shown, id_) + 1 :]
+        self._shown.forget_after(id_)
         self.place = Place(id_, facts.added - newer)

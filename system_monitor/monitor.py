@@ -7,8 +7,8 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.clock import Clock
-from common.events import Event, EventId, MalformedEventError
-from common.journal import Facts
+from common.events import Event, MalformedEventError
+from common.journal import BATCH, Facts
 from common.rendering import count
 from common.service_manager import ServiceManager
 from common.text import printable
@@ -18,7 +18,7 @@ from system_monitor.journal_reader import JournalReader, Place
 from system_monitor.redis_source import RedisSource
 from system_monitor.saved_place import SavedPlace
 from system_monitor.stopping import Stopping
-from system_monitor.subscription import Message, Subscription
+from system_monitor.subscription import PUBLISHED, Message, Subscription
 from system_monitor.terminal import Terminal
 from system_monitor.two_hours import TwoHours
 
@@ -26,6 +26,8 @@ PING_INTERVAL_S = 3.0
 PONG_DEADLINE_S = 4.0
 LOOK_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
+PAUSE_S = 0.1
+"""How long what comes next may wait once all is shown, so that much of it is shown together: nobody sees the delay."""
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
 
@@ -73,8 +75,10 @@ class Monitor:
         """
         facts = self._journal.facts()
         self._check_reach(facts)
-        for event in past_events(self._journal, facts, self._selection, self._two_hours):
+        for number, event in enumerate(past_events(self._journal, facts, self._selection, self._two_hours)):
             self._terminal.show(event)
+            if number % BATCH == 0:
+                self._terminal.write_out()
         if self._selection.card and self._selection.last != 0 and not self._terminal.has_shown:
             self._terminal.notice(f"the journal has no event{self._selection}")
         self._reader.place = Place(facts.newest_id, facts.added)
@@ -156,12 +160,18 @@ class Monitor:
 
     def _relay(self, subscription: Subscription) -> None:
         """Show what arrives until it is time to end, or the connection fails; an unanswered ping is a failure, too."""
+        is_busy = False
         heard_at = looked_at = self._clock.now()
         pinged_at: float | None = None
         self._devices.begin()
         while not self._is_over():
             self._service_manager.report(None)
-            messages = subscription.read(LONGEST_WAIT_S)
+            messages = subscription.read(0 if is_busy else LONGEST_WAIT_S)
+            if is_busy and messages is None:
+                is_busy = False
+                self._clock.sleep(PAUSE_S)
+                continue
+            is_busy = any(kind == PUBLISHED for kind, _, _ in messages or ())
             now = self._clock.now()
             if messages is not None:
                 heard_at, pinged_at = now, None
@@ -178,37 +188,34 @@ class Monitor:
             self.flush()
 
     def _receive(self, messages: Iterable[Message]) -> None:
-        """Show messages; if the first of those with an id has one that was not shown, then the journal first."""
+        """Show messages; before the first that claims an id, and is not known from the journal, what is new in that."""
         has_read_on = False
-        claimed_in_vain: set[EventId] = set()
         for kind, channel, text in messages:
-            if kind != "pmessage":
+            if kind != PUBLISHED or self._reader.has_shown_message(text):
                 continue
             try:
                 event = Event.parse(channel, text)
             except MalformedEventError as error:
                 self._terminal.show_malformed(channel, str(error))
                 continue
-            claim = event.claimed_id
-            if claim and claim not in claimed_in_vain:
-                if self._reader.has_shown(claim):
-                    continue
+            if "id" in event.payload:
                 if not has_read_on:
-                    self._read_on()
+                    self._read_on(asks_why=False)
                     has_read_on = True
-                if self._reader.has_passed(claim):
+                if self._reader.has_passed(event):
                     continue
-                claimed_in_vain.add(claim)
             self._show(event)
 
-    def _read_on(self) -> int:
+    def _read_on(self, asks_why: bool = True) -> int:
         """Show what is new in the journal; return how many entries that were."""
         entries = 0
-        for id_, event in self._reader.entries():
+        for id_, event in self._reader.entries(asks_why):
             with self._stopping:
                 self._show(event)
-                self._reader.advance(id_)
-            entries += 1
+                self._reader.advance(id_, event)
+                entries += 1
+                if entries % BATCH == 0:
+                    self._terminal.write_out()
         return entries
 
     def _show(self, event: Event | None) -> None:

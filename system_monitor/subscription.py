@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ssl import SSLWantReadError
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import NoPermissionError, ResponseError
@@ -14,25 +14,25 @@ from redis.exceptions import TimeoutError as SlowAnswerError
 from common.keys import CHANNELS
 from common.redis_connection import UnreadableReplyError
 
-READ_SIZE = 65_536
+READ_SIZE = 262_144
 LONGEST_LINE = 65_536
 LONGEST_STRING = 512 * 2**20  # proto-max-bulk-len
 MOST_PARTS = 4
+PUBLISHED = "pmessage"
+LINES = 9
+"""How many a published message has in RESP2, if its texts have one each: its length, and four texts after theirs."""
 
 
-class Message(NamedTuple):
-    """What a subscriber is sent; its kind is `pmessage`, `psubscribe` or `pong`."""
-
-    kind: str
-    channel: str = ""
-    text: str = ""
+Message = tuple[str, str, str]
+"""What a subscriber is sent: its kind, `pmessage`, `psubscribe` or `pong`; where, and what was published."""
 
 
 class Subscription:
     """A connection that is subscribed to all channels.
 
     redis-py's `get_message` takes half a message for silence, and then drops the connection. This reads the socket
-    itself: bytes wait here until their message is complete. They are RESP2, arrays of strings and numbers.
+    itself: bytes wait here until their message is complete. They are RESP2, arrays of strings and numbers. Most are
+    published messages, of which many may come at once; they are read together.
     """
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401  # redis-py's types are too narrow
@@ -52,7 +52,7 @@ class Subscription:
         self._connection.send_command("PSUBSCRIBE", *CHANNELS)
         deadline = time.monotonic() + timeout_s
         messages: list[Message] = []  # others may come with the confirmations, one for each pattern
-        while sum(message.kind == "psubscribe" for message in messages) < len(CHANNELS):
+        while sum(kind == "psubscribe" for kind, _, _ in messages) < len(CHANNELS):
             if time.monotonic() >= deadline:
                 raise SlowAnswerError
             messages += self.read(max(0.0, deadline - time.monotonic())) or ()
@@ -75,8 +75,7 @@ class Subscription:
             select.select([self._socket], [], [], timeout_s)
             if not self._receive():
                 return None
-        messages = []
-        position = 0
+        messages, position = _published(self._received) if len(self._received) <= 2 * READ_SIZE else ([], 0)
         while found := _message(self._received, position):
             message, position = found
             messages.append(message)
@@ -113,6 +112,25 @@ def subscription(redis: Any, timeout_s: float) -> Iterator[Subscription]:  # noq
         redis.connection_pool.release(connection)
 
 
+def _published(data: bytearray) -> tuple[list[Message], int]:
+    """Return the messages at the beginning, and where they end, if each was published and has no line within its texts.
+
+    Whether that is so, their lengths tell; else nothing is returned.
+    """
+    lines = data.decode(errors="replace").split("\r\n")  # no line ends within a character, also if that is invalid
+    lengths = list(map(len, lines if data.isascii() else data.split(b"\r\n")))
+    end = (len(lines) - 1) // LINES * LINES
+    for position, start in (0, "*4"), (1, "$8"), (2, PUBLISHED):
+        if lines[position:end:LINES].count(start) * LINES != end:
+            return [], 0
+    for position in (3, 5, 7):
+        pairs = set(zip(lines[position:end:LINES], lengths[position + 1 : end : LINES], strict=True))
+        if not all(line == f"${length}" for line, length in pairs):
+            return [], 0
+    messages = list(zip(lines[2:end:LINES], lines[6:end:LINES], lines[8:end:LINES], strict=True))
+    return messages, sum(lengths[:end]) + 2 * end
+
+
 def _message(data: bytearray, position: int) -> tuple[Message, int] | None:
     """Return the message at a position, and where the next one begins; None if it is not complete."""
     line = _line(data, position, b"*")
@@ -136,7 +154,8 @@ def _message(data: bytearray, position: int) -> tuple[Message, int] | None:
             return None
         parts.append(data[position:end].decode(errors="replace"))
         position = end + 2
-    return Message(parts[0], *parts[-2:]) if count > 1 else Message(parts[0]), position
+    kind, channel, text = (parts[0], *parts[-2:]) if count > 1 else (parts[0], "", "")
+    return (kind, channel, text), position
 
 
 def _line(data: bytearray, position: int, kind: bytes) -> tuple[int, int] | None:

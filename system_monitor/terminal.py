@@ -34,7 +34,7 @@ class OutputError(Exception):
 
 
 class Terminal:
-    """Writes events to the output and notices to the error output."""
+    """Writes events to the output, many at once, and notices to the error output."""
 
     def __init__(self, renderer: Renderer, as_json: bool, output: TextIO, errors: TextIO) -> None:
         self._renderer = renderer
@@ -42,6 +42,7 @@ class Terminal:
         self._output = output
         self._errors = errors
         self._shown: Counter[str] = Counter()
+        self._lines: list[str] = []  # what is still to be written
 
     @property
     def has_shown(self) -> bool:
@@ -49,20 +50,12 @@ class Terminal:
         return bool(self._shown)
 
     def show(self, event: Event) -> None:
-        """Write the event's line.
-
-        Raises:
-            OutputError: the output takes no more.
-        """
+        """Show the event's line, with the next `write_out` or `flush`."""
         self._note(event)
         self._write(json_line(event) if self._as_json else self._renderer.line(event))
 
     def show_malformed(self, channel: str, reason: str) -> None:
-        """Write that a message is malformed: to the error output, if the output is JSON.
-
-        Raises:
-            OutputError: the output takes no more.
-        """
+        """Show that a message is malformed, as `show` does; or on the error output, if the output is JSON."""
         self._shown["malformed"] += 1
         line = self._renderer.malformed(channel, reason)
         if self._as_json:
@@ -85,15 +78,28 @@ class Terminal:
         Raises:
             OutputError: the output takes no more.
         """
-        self._put(text)
+        self._lines.append(text)
         self.flush()
 
-    def flush(self) -> None:
-        """Flush the output.
+    def write_out(self) -> None:
+        """Write what was shown.
 
         Raises:
             OutputError: the output takes no more.
         """
+        try:
+            self._output.write("".join(self._lines))
+        except (OSError, ValueError) as error:
+            raise OutputError from error
+        self._lines.clear()  # afterwards: if a signal comes between, lines are written twice rather than lost
+
+    def flush(self) -> None:
+        """Write what was shown, and flush the output.
+
+        Raises:
+            OutputError: the output takes no more.
+        """
+        self.write_out()
         try:
             self._output.flush()
         except (OSError, ValueError) as error:
@@ -120,13 +126,7 @@ class Terminal:
         self._shown[_NAMES.get(event.kind, "other")] += 1
 
     def _write(self, line: str) -> None:
-        self._put(line + "\n")
-
-    def _put(self, text: str) -> None:
-        try:
-            self._output.write(text)
-        except (OSError, ValueError) as error:
-            raise OutputError from error
+        self._lines.append(line + "\n")
 
     def _print(self, line: str) -> None:
         with suppress(OSError, ValueError):  # there is nowhere to say that this failed

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 from common.text import printable
@@ -16,7 +17,7 @@ from tests.benchmark.comparison import BadFileError, Run, comparison, read_run
 from tests.benchmark.row import HEADING, Row
 
 Measure = Callable[[Path, Path, bool], Iterable[Row]]
-MEASUREMENTS: Mapping[str, Measure] = {
+MEASUREMENTS: dict[str, Measure] = {
     "gate": gate.taps,
     "gate-7-byte": gate.taps_with_seven_bytes,
     "gate-far-redis": gate.taps_with_redis_far_away,
@@ -32,6 +33,8 @@ MEASUREMENTS: Mapping[str, Measure] = {
     "passes": server.passes,
     "monitor": monitor.flood,
     "monitor-calm": monitor.calm,
+    "monitor-memory": monitor.memory,
+    "monitor-catch-up": monitor.catching_up,
 }
 
 
@@ -43,7 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=_new_file, default="benchmark.json", metavar="FILE", help="(benchmark.json)")
     parser.add_argument("--against", type=Path, metavar="FILE", help="compare with a former run's --json file")
     parser.add_argument("--picture", type=_new_file, metavar="FILE.svg", help="draw where the time of a tap goes")
+    parser.add_argument(
+        "--node-monitor", type=Path, metavar="FOLDER", help="the original's, to compare with: needs Node"
+    )
     options = parser.parse_args(arguments)
+    measurements = dict(MEASUREMENTS)
+    if options.node_monitor:
+        measurements["monitor"] = partial(monitor.flood, node_monitor=options.node_monitor)
     names = options.names or list(MEASUREMENTS)
     if options.picture and (missing := [name for name in picture.MEASURED_BY if name not in names]):
         parser.error(f"--picture needs {', '.join(missing)} too")
@@ -56,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     facts = {**machine.facts(program), "quick": options.quick}
     print(machine.sentence(facts))
     print(HEADING)
-    run = Run(facts, tuple(_measured(names, program, options.quick)))
+    run = Run(facts, tuple(_measured({name: measurements[name] for name in names}, program, options.quick)))
     rows = [asdict(row) | {"ratio": row.ratio, "is_reached": row.is_reached} for row in run.rows]
     options.json.write_text(json.dumps({"machine": facts, "at": time.time(), "rows": rows}, indent=1) + "\n")
     if options.picture:
@@ -65,10 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("", *comparison(run, former), sep="\n")
 
 
-def _measured(names: Iterable[str], program: Path, is_quick: bool) -> Iterable[Row]:
-    for name in names:
+def _measured(measurements: Mapping[str, Measure], program: Path, is_quick: bool) -> Iterable[Row]:
+    for measure in measurements.values():
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-            for row in MEASUREMENTS[name](program, Path(folder), is_quick):
+            for row in measure(program, Path(folder), is_quick):
                 print(row, flush=True)
                 yield row
 

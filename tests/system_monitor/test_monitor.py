@@ -12,8 +12,9 @@ from common.journal import BATCH
 from common.keys import JOURNAL
 from common.settings import Settings
 from system_monitor.history import Selection
-from system_monitor.monitor import LONGEST_RETRY_S, LONGEST_WAIT_S, LOOK_INTERVAL_S
+from system_monitor.monitor import LONGEST_RETRY_S, LONGEST_WAIT_S, LOOK_INTERVAL_S, PAUSE_S
 from system_monitor.redis_source import RedisSource
+from system_monitor.subscription import Message
 from tests.system_monitor.watching import DENIAL, ScriptedWatch, deny, entries, published
 
 
@@ -236,6 +237,97 @@ class TestMessages:
         watch.run(until=1)
         assert watch.output == texts
 
+    def test_one_that_differs_from_an_entry_s_in_its_id_alone_is_shown(
+        self, watch: ScriptedWatch, redis: Redis
+    ) -> None:
+        live(watch, redis, 1)
+        watch.clock.at(2, lambda: watch.source.arrive("pmessage", published(redis)[0].replace('"id":"', '"id":"9')))
+        watch.clock.at(3, lambda: watch.source.arrive("pmessage", published(redis)[0]))
+        watch.run(until=4)
+        assert watch.output == [*published(redis), published(redis)[0].replace('"id":"', '"id":"9')]
+
+    def test_an_entry_with_an_id_of_its_own_hides_no_message(self, watch: ScriptedWatch, redis: Redis) -> None:
+        own = '{"id":"7-7"}'
+        watch.clock.at(1, partial(redis.xadd, JOURNAL, {"channel": "pass-denied", "payload": own}))
+        watch.clock.at(5, message(watch, own))
+        watch.run(until=6)
+        assert watch.output == [own, own]
+
+    def test_what_is_no_json_is_told_whatever_id_it_claims(self, watch: ScriptedWatch, redis: Redis) -> None:
+        live(watch, redis, 1)
+        watch.clock.at(2, lambda: watch.source.arrive("pmessage", "{" + published(redis)[0]))
+        watch.run(until=3)
+        assert watch.output == published(redis)
+        assert "malformed message on pass-denied: not JSON" in watch.notices
+
+    @pytest.mark.parametrize("ids", [[f"5-{number}" for number in range(300)], []])
+    def test_those_that_come_together_need_one_look_into_the_journal(
+        self, watch: ScriptedWatch, redis: Redis, ids: Sequence[str]
+    ) -> None:
+        add(redis, 10)
+        texts = [f'{{"id":"{id_}"}}' for id_ in ids] or [DENIAL % "original"] * 300
+
+        def arrive() -> None:
+            redis.config_resetstat()
+            for text in texts:
+                watch.source.arrive("pmessage", text)
+
+        watch.clock.at(1, arrive)
+        watch.clock.at(1.5, lambda: looks.update(redis.info("commandstats")))
+        looks: dict[str, object] = {}
+        watch.run(until=2)
+        assert watch.output == [*published(redis), *texts]
+        assert int(looks.get("cmdstat_xrange", {"calls": 0})["calls"]) == bool(ids)  # type: ignore[index]
+
+
+class TestPause:
+    """After a batch, what follows at once is left to gather for a moment."""
+
+    def shown_at(self, watch: ScriptedWatch, times: Sequence[float]) -> dict[float, int]:
+        shown: dict[float, int] = {}
+        for at in times:
+            watch.clock.at(at, lambda at=at: shown.update({at: len(watch.output)}))  # type: ignore[misc]
+        watch.run(until=times[-1] + 1)
+        return shown
+
+    def test_the_first_event_is_shown_at_once_and_the_next_ones_together(
+        self, watch: ScriptedWatch, redis: Redis
+    ) -> None:
+        begin = 1 + LONGEST_WAIT_S  # the scripted source wakes nobody
+        for number in range(10):
+            live(watch, redis, begin - 0.5 + number * PAUSE_S / 10 + (0.5 if number else 0))
+        shown = self.shown_at(watch, [begin + PAUSE_S / 2, begin + PAUSE_S * 0.99, begin + PAUSE_S * 2])
+        assert list(shown.values()) == [1, 1, 10]
+
+    def test_a_burst_is_shown_before_the_pause(self, watch: ScriptedWatch, redis: Redis) -> None:
+        for number in range(100):
+            live(watch, redis, 0.5 + number / 1000)
+        assert self.shown_at(watch, [LONGEST_WAIT_S + 0.001]) == {LONGEST_WAIT_S + 0.001: 100}
+
+    def test_while_more_has_come_there_is_none(self, watch: ScriptedWatch, redis: Redis) -> None:
+        """Each batch brings the next one."""
+        shown_at: list[float] = []
+        read = watch.source.read
+
+        def flood(timeout_s: float) -> list[Message] | None:
+            if len(shown_at) < 20 and watch.clock.now() >= 1:
+                shown_at.append(watch.clock.now())
+                watch.source.arrive("pmessage", deny(redis, "7"))
+            return read(timeout_s)
+
+        watch.source.read = flood  # type: ignore[method-assign]
+        watch.run(until=3)
+        assert len(set(shown_at)) == 1
+        assert len(watch.output) == 20
+
+    def test_the_end_comes_in_it(self, settings: Settings, redis: Redis) -> None:
+        watch = ScriptedWatch(settings, selection=Selection(until_ms=1_000))
+        for number in range(200):
+            live(watch, redis, number / 100, id_=f"{number * 10 + 1}-0")
+        watch.run(until=20)
+        assert watch.output == published(redis)[:100]
+        assert watch.clock.now() <= 1 + PAUSE_S + LONGEST_WAIT_S
+
 
 GONE_BACK = "the journal was deleted or has gone back: events may be missing"
 WRONG_TYPE = f"{JOURNAL} is no journal but another type of key: delete it; events may be missing"
@@ -319,7 +411,7 @@ class TestAnotherJournal:
 def test_ids_that_are_not_remembered_any_more_are_looked_up(
     watch: ScriptedWatch, redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("system_monitor.journal_reader.REMEMBERED_IDS", 10)
+    monkeypatch.setattr("system_monitor.shown.REMEMBERED_IDS", 10)
 
     def repeat() -> None:
         for text in published(redis):

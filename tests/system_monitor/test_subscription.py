@@ -11,7 +11,7 @@ from redis.exceptions import NoPermissionError, RedisError
 from redis.exceptions import TimeoutError as SlowAnswerError
 
 from common.redis_connection import UnreadableReplyError
-from system_monitor.subscription import Message, Subscription
+from system_monitor.subscription import Subscription
 
 CONFIRMED = [
     b"*3\r\n$10\r\npsubscribe\r\n$6\r\npass-*\r\n:1\r\n",
@@ -51,12 +51,12 @@ def test_a_message_in_two_pieces_is_not_silence(line: Line) -> None:
     whole = pmessage(b"pass-denied", b'{"cardSerialNumber":"7"}')
     for cut in range(1, len(whole)):
         line.server.sendall(PONG + whole[:cut])
-        assert line.subscription.read(0) == [Message("pong", "pong", "")]
+        assert line.subscription.read(0) == [("pong", "pong", "")]
         assert line.subscription.read(0) is None
         line.server.sendall(whole[cut:] + PONG)
         assert line.subscription.read(0) == [
-            Message("pmessage", "pass-denied", '{"cardSerialNumber":"7"}'),
-            Message("pong", "pong", ""),
+            ("pmessage", "pass-denied", '{"cardSerialNumber":"7"}'),
+            ("pong", "pong", ""),
         ]
 
 
@@ -70,13 +70,60 @@ def test_any_pieces_make_the_same_messages(line: Line) -> None:
         line.server.sendall(stream[:cut])
         stream = stream[cut:]
         received += line.subscription.read(0) or []
-    assert received == [Message("pmessage", channel, text) for channel, text in sent]
+    assert received == [("pmessage", channel, text) for channel, text in sent]
+
+
+def test_many_in_any_pieces_are_the_same_messages(line: Line) -> None:
+    chance = random.Random(2)
+    sent = [
+        (f"pass-{'é' * (number % 7)}", f'{{"device":"{number}","to":"{"ж" * (number % 5)}"}}') for number in range(500)
+    ]
+    stream = b"".join(pmessage(channel.encode(), text.encode()) for channel, text in sent)
+    received = []
+    while stream:
+        cut = chance.choice([1, 50, 5_000, 20_000])
+        line.server.sendall(stream[:cut])
+        stream = stream[cut:]
+        received += line.subscription.read(0) or []
+    assert received == [("pmessage", channel, text) for channel, text in sent]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pmessage(b"pass-\r\n", b"\r\n*4"),
+        pmessage(b"pass-\xff\xf0\x9f", b"\xc3"),
+        pmessage(b"pass-", b"$8\r\npmessage\r\n" * 9),
+        pmessage(b"", b"").replace(b"$6", b"$06"),
+        PONG,
+        CONFIRMED[0],
+        b"*1\r\n$4\r\npong\r\n",
+    ],
+)
+def test_what_comes_between_many_is_read_as_alone(line: Line, other: bytes) -> None:
+    line.server.sendall(other)
+    alone = line.subscription.read(0)
+    many = [pmessage(b"pass-denied", b'{"at":%d}' % number) for number in range(50)]
+    line.server.sendall(b"".join([*many, other, *many]))
+    messages = [("pmessage", "pass-denied", f'{{"at":{number}}}') for number in range(50)]
+    assert line.subscription.read(0) == [*messages, *(alone or ()), *messages]
+
+
+@pytest.mark.parametrize("length", [b"$7", b"$9", b"$-1", b"$", b"$1000000000"])
+def test_a_length_that_is_wrong_is_an_error_also_among_many(line: Line, length: bytes) -> None:
+    good, wrong = (
+        pmessage(b"pass-", b'{"a":12}'),
+        pmessage(b"pass-", b'{"a":12}').replace(b"$8\r\n{", length + b"\r\n{"),
+    )
+    line.server.sendall(good * 9 + wrong + good * 9)
+    with pytest.raises(UnreadableReplyError):
+        line.subscription.read(0)
 
 
 def test_it_waits_for_bytes(line: Line) -> None:
     timer = threading.Timer(0.05, line.server.sendall, [PONG])
     timer.start()
-    assert line.subscription.read(30) == [Message("pong", "pong", "")]
+    assert line.subscription.read(30) == [("pong", "pong", "")]
     timer.join()
 
 
@@ -88,16 +135,16 @@ def test_what_comes_with_the_confirmations_is_kept(line: Line) -> None:
     timer.join()
     assert line.server.recv(99) == b"PSUBSCRIBE pass-* device-status"
     assert line.subscription.read(0) == [
-        Message("psubscribe", "pass-*", "1"),
-        Message("pmessage", "pass-denied", "{}"),
-        Message("psubscribe", "device-status", "2"),
-        Message("pong", "pong", ""),
+        ("psubscribe", "pass-*", "1"),
+        ("pmessage", "pass-denied", "{}"),
+        ("psubscribe", "device-status", "2"),
+        ("pong", "pong", ""),
     ]
 
 
 def test_what_is_not_utf_8_is_replaced(line: Line) -> None:
     line.server.sendall(pmessage(b"pass-\xff", b"\xc3"))
-    assert line.subscription.read(0) == [Message("pmessage", "pass-\ufffd", "\ufffd")]
+    assert line.subscription.read(0) == [("pmessage", "pass-\ufffd", "\ufffd")]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +175,7 @@ def test_what_is_no_message_is_an_error(line: Line, sent: bytes, error: type[Exc
 def test_an_end_is_an_error_after_what_came_before_it(line: Line) -> None:
     line.server.sendall(PONG)
     line.server.close()
-    assert line.subscription.read(0) == [Message("pong", "pong", "")]
+    assert line.subscription.read(0) == [("pong", "pong", "")]
     with pytest.raises(NoConnectionError):
         line.subscription.read(0)
 

@@ -34,7 +34,9 @@ def test_summary(channels: list[str], summary: str) -> None:
 def test_a_malformed_message_is_not_printed_as_json() -> None:
     for as_json, written in [(True, ("", "malformed message on pass-: not JSON\n")), (False, None)]:
         output, errors = io.StringIO(), io.StringIO()
-        Terminal(Renderer(PLAIN), as_json, output, errors).show_malformed("pass-", "not JSON")
+        terminal = Terminal(Renderer(PLAIN), as_json, output, errors)
+        terminal.show_malformed("pass-", "not JSON")
+        terminal.flush()
         assert (output.getvalue(), errors.getvalue()) == (written or ("malformed message on pass-: not JSON\n", ""))
 
 

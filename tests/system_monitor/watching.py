@@ -106,7 +106,7 @@ class ScriptedSource(RedisSource):
         self.trace.append((round(self.clock.now(), 3), what))
 
     def arrive(self, kind: str, text: str = "", channel: str = "pass-denied") -> None:
-        self._arrived.append(Message(kind, channel, text))
+        self._arrived.append((kind, channel, text))
 
     def go_away(self) -> None:
         self.is_away = True
