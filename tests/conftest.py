@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 import RPi.GPIO as GPIO
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from common.settings import PREFIX, Settings
 from simulator.server import Server, find_server
@@ -48,11 +50,17 @@ def shared_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory
         yield server
 
 
+@pytest.fixture(scope="session")
+def lasting_client(shared_server: Server) -> Iterator[Redis]:
+    """Making a client takes longer than flushing the server. It connects again if a test has ended its connection."""
+    with shared_server.client(retry=Retry(NoBackoff(), 1)) as client:
+        yield client
+
+
 @pytest.fixture
-def server(shared_server: Server) -> Server:
+def server(shared_server: Server, lasting_client: Redis) -> Server:
     """A server that holds nothing yet."""
-    with shared_server.client() as client:
-        client.flushall()
+    lasting_client.flushall()
     return shared_server
 
 
