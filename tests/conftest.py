@@ -11,6 +11,8 @@ import hypothesis
 import pytest
 import RPi.GPIO as GPIO
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from common.settings import PREFIX, Settings
 from simulator.server import Server, find_server
@@ -27,6 +29,11 @@ hypothesis.settings.load_profile("quick")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--server", choices=["valkey", "redis"], help="run against this server (default: what is there)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long tests first: xdist starts tests in their order, after those that have a group."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -48,11 +55,17 @@ def shared_server(server_program: Path, tmp_path_factory: pytest.TempPathFactory
         yield server
 
 
+@pytest.fixture(scope="session")
+def lasting_client(shared_server: Server) -> Iterator[Redis]:
+    """Making a client takes longer than flushing the server. It connects again if a test has ended its connection."""
+    with shared_server.client(retry=Retry(NoBackoff(), 1)) as client:
+        yield client
+
+
 @pytest.fixture
-def server(shared_server: Server) -> Server:
+def server(shared_server: Server, lasting_client: Redis) -> Server:
     """A server that holds nothing yet."""
-    with shared_server.client() as client:
-        client.flushall()
+    lasting_client.flushall()
     return shared_server
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from back_office.plot import as_svg
 from back_office.report import REMEMBERED, Report, count
 from back_office.report_output import as_csv, as_json, as_text
 from common.events import Event, EventId
@@ -196,6 +195,11 @@ def test_of_nothing() -> None:
         "total         0         0         0",
     ]
     assert as_csv(day([]), UTC) == "hour,event,device,pass,reason,count\n"
+
+
+def test_a_drawing_of_nothing() -> None:
+    from back_office.plot import as_svg  # not above: Matplotlib is slow to import, in each process of the tests
+
     assert as_svg(day([]), UTC).startswith(b"<?xml")
 
 
@@ -234,6 +238,8 @@ def test_as_json() -> None:
 
 def test_as_svg() -> None:
     """Bars for three numbers an hour, and the hours between."""
+    from back_office.plot import as_svg
+
     drawing = as_svg(day([RIDE[0], entry("pass-denied", 10 * HOUR)]), UTC).decode()
     for words in ("entries", "sales", "denials", "2026-01-31 07:00+00:00", "2026-01-31 09:00+00:00"):
         assert f">{words}<" in drawing

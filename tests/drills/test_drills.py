@@ -45,6 +45,7 @@ def run_outages(name: str, program: Path, folder: Path) -> Outcome:
 
 
 @pytest.mark.process
+@pytest.mark.long
 def test_a_trip_is_taken_for_a_green_and_for_nothing_else(server_program: Path, tmp_path: Path) -> None:
     """All outages at once, each drill in a process: an outage lasts up to 70 s, and little happens in most of them."""
     count = len(IN_THE_SUITE)

@@ -4,11 +4,11 @@ import asyncio
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 import pytest
@@ -23,6 +23,13 @@ QUIET = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+_Result = TypeVar("_Result")
+
+
+def run_in_thread(work: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run it in a loop of its own, in another thread: in this one, playwright's loop may run."""
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(asyncio.run, work).result()
 
 
 @dataclass
@@ -41,12 +48,8 @@ class Demo:
         return int(self.address.rsplit(":", 1)[1].rstrip("/"))
 
     def send(self, command: str, is_answer: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """Send what another page would, and return the first message that is an answer.
-
-        In another thread: in this one, playwright's loop runs.
-        """
-        with ThreadPoolExecutor(1) as executor:
-            return executor.submit(asyncio.run, self._send(command, is_answer)).result()
+        """Send what another page would, and return the first message that is an answer."""
+        return run_in_thread(self._send(command, is_answer))
 
     async def _send(self, command: str, is_answer: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         async with (
@@ -72,9 +75,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         raise RuntimeError("\n".join(program.errors))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser() -> Iterator["Browser"]:
-    """A browser; while it is open, playwright's event loop runs in this thread."""
+    """A browser, for each process of the tests; from then on, playwright's event loop runs in this thread."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
     if not CHROMIUM and "CI" not in os.environ:
         pytest.skip("no chromium on PATH")

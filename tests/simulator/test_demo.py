@@ -22,6 +22,7 @@ def run_script(script: str, folder: Path) -> tuple[int, Program]:
         return demo.end(DAY_S), demo
 
 
+@pytest.mark.long
 def test_a_riders_day() -> None:
     with Program("simulator.demo", "--script", "simulator/riders_day.txt") as demo:
         assert demo.end(DAY_S) == 0, demo.errors + demo.output

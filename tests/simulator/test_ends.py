@@ -1,6 +1,5 @@
 """However the demo ends, none of its processes lives on."""
 
-import asyncio
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.processes import Program, processes_with, wait_for
-from tests.simulator.conftest import Demo
+from tests.simulator.conftest import Demo, run_in_thread
 from tests.simulator.terminal import Terminal
 
 pytestmark = pytest.mark.process
@@ -80,7 +79,7 @@ def test_what_the_page_has_started_lives_as_long_as_the_demo(demo: Demo, with_si
     """The kernel kills a process when the thread that has started it ends: the page's threads must not end before."""
     address = demo.address
     before = set(processes_with(demo.mark))
-    asyncio.run(send(address, "stop redis", "start redis", "start redis", "add gate", "add gate"))
+    run_in_thread(send(address, "stop redis", "start redis", "start redis", "add gate", "add gate"))
     wait_for(lambda: len(processes_with(demo.mark)) == len(before) + 1)
     started = set(processes_with(demo.mark)) - before
     assert len(started) == 2  # a server and a gate: neither is there twice

@@ -12,6 +12,7 @@ import pytest
 from audio.player import CLIPS
 from simulator.page.server import FILES, Page, PageError
 from simulator.system import System
+from tests.simulator.conftest import run_in_thread
 
 RACE_LIMIT_S = 90.0
 
@@ -29,7 +30,7 @@ def get(url: str, headers: dict[str, str] | None = None) -> tuple[int, str, byte
         async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
             return response.status, response.headers.get("Content-Security-Policy", ""), await response.read()
 
-    return asyncio.run(ask())
+    return run_in_thread(ask())
 
 
 @pytest.mark.parametrize(
@@ -97,5 +98,5 @@ def test_a_race_begins_also_with_a_dead_gate_and_while_a_button_is_held_down(pag
     with System(tmp_path, False, page.report) as system:
         page.show(system)
         system.kill("gate")
-        assert "got in at" in asyncio.run(asyncio.wait_for(race(), RACE_LIMIT_S))
+        assert "got in at" in run_in_thread(asyncio.wait_for(race(), RACE_LIMIT_S))
         assert not system.held
