@@ -126,7 +126,7 @@ def test_a_drill_is_judged(settings: Settings, tmp_path: Path) -> None:
         store.issue(store.new_request("7"), TEN)
         store.use("7")
         assert judge(tmp_path) == []
-        with changed("write('HINCRBY', card, 'tripsRemaining', -1)", "", USE):
+        with changed("writes = {{'HINCRBY', card, 'tripsRemaining', '-1'}}", "", USE):
             outcomes = [store.use("7") for _ in range(10)]
     assert outcomes == 10 * ["granted"]
     (wrong,) = judge(tmp_path)

@@ -31,30 +31,31 @@ def moved_by_copy(*cards: Any) -> desk.Change:
 
 _move = desk.move
 ALL = (USE, ISSUE, REVERSE, CHANGE)
-XADD = "write('XADD', journal, 'MAXLEN', '~', journal_length, '*', 'channel', channel, 'payload', payload)"
-SETEX = "write('SETEX', receipt, WEEK, ('%d %s %s %s'):format(number, card, outcome, pass_type or '-'))"
-CHECKED_FIRST = "for _, command in ipairs(writes) do\n    if not redis.acl_check_cmd"
+XADD = """redis.call('XADD', journal, 'MAXLEN', '~', journal_length, '*',
+                          'channel', channel, 'payload', '{' .. members .. origin .. '}')"""
+PUBLISH = """redis.call('PUBLISH', channel, '{' .. members .. origin .. ',"id":"' .. id .. '"}')"""
+SETEX = "redis.call('SETEX', receipt, WEEK, number .. ' ' .. card .. ' ' .. outcome .. ' ' .. (pass_type or '-'))"
+RIGHTS = "for i = 1, #writes do\n  if not redis.acl_check_cmd"
+AGAIN = "elseif last_outcome == 'granted' then"
+EXPIRE = "      writes = {{'EXPIRE', card, remaining}}\n    end"
+SEEN = "not (is_within(pass, change.seen) and is_within(change.seen, pass))"
 DEFECTS: Mapping[str, Callable[[], AbstractContextManager[Any]]] = {
-    "an event is published, and not in the journal": lambda: changed(XADD, "write('EXISTS', journal)", *ALL),
-    "an event is in the journal, and not published": lambda: changed("write('PUBLISH', channel, payload)", "", *ALL),
+    "an event is published, and not in the journal": lambda: changed(XADD, "redis.call('EXISTS', journal)", *ALL),
+    "an event is in the journal, and not published": lambda: changed(PUBLISH, "", *ALL),
     "a receipt is not written": lambda: changed(SETEX, "", USE),
-    "a request that comes late is taken": lambda: changed("> number then", "> number + 1 then", *ALL),
-    "a repeated tap takes twice": lambda: changed("if is_repeat then", "if false then", USE),
+    "a request that comes late is taken": lambda: changed("> tonumber(number)", "> tonumber(number) + 1", *ALL),
+    "a repeated tap takes twice": lambda: changed("if is_repeat then\n  outcome", "if false then\n  outcome", USE),
     "a repeated reversal gives twice": lambda: changed(
-        "write('HINCRBY', card, 'tripsRemaining', 1)\n  return commit('reversed'",
-        "write('HINCRBY', card, 'tripsRemaining', 1)\n  return commit('granted'",
-        REVERSE,
+        AGAIN, AGAIN.replace(" then", " or last_outcome == 'reversed' and last_type == 'TEN_TRIP' then"), REVERSE
     ),
     "a reversal leaves no mark for a tap that comes late": lambda: changed(
-        "if not is_repeat then\n  return commit('reversed')", "if not is_repeat then\n  return 'reversed'", REVERSE
+        "if not is_repeat then\n", "if not is_repeat then\n  do return 'reversed' end\n", REVERSE
     ),
-    "a pass that is given back ends with the hour": lambda: changed("write('PERSIST', spent)", "", REVERSE),
-    "each tap renews two hours": lambda: changed("if is_first_use then\n    write", "if true then\n    write", USE),
+    "a pass that is given back ends with the hour": lambda: changed("{'PERSIST', spent}, ", "", REVERSE),
+    "each tap renews two hours": lambda: changed(EXPIRE, "    end\n    writes = {{'EXPIRE', card, 2 * HOUR}}", USE),
     "a blocked pass opens the gate": lambda: changed("elseif pass.blocked then", "elseif false then", USE),
-    "rights are not checked before the first write": lambda: changed(
-        CHECKED_FIRST, CHECKED_FIRST.replace("writes", "{}"), *ALL
-    ),
-    "a change is made to a pass that has changed": lambda: changed("or not (is_within(pass", "or not (pass", CHANGE),
+    "rights are not checked before the first write": lambda: changed(RIGHTS, RIGHTS.replace("#writes", "0"), *ALL),
+    "a change is made to a pass that has changed": lambda: changed(SEEN, "false", CHANGE),
     "an owed trip is given back twice": lambda: changed("or KEYS[5] and", "or false and", CHANGE),
     "more than ten trips are credited": lambda: patch.object(desk, "TRIPS_SOLD", 11),
     "a pass that is moved stays on its card": lambda: patch.object(desk, "move", moved_by_copy),
