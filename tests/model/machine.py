@@ -171,11 +171,14 @@ class Machine(RuleBasedStateMachine):
         fate=a_fate,
     )
     def change(self, number: int, place: int, pass_type: PassType, trips: int, choice: int, fate: Fate) -> None:
-        """Let a desk do what it may, or try anything."""
+        """Let a desk do what it may, or try anything; and more trips than ten."""
         cards = [self._card(place, holds=command != "issue") for command in COMMANDS]
         wishes = [self._wish(*each, place, pass_type, trips) for each in zip(COMMANDS, cards, strict=True)]
         allowed = [wish for wish in wishes if self._may(wish)]
         self._make(number, [*(3 * allowed), *wishes][choice % (3 * len(allowed) + len(wishes))], fate)
+        for card, left in self._ten_trips():
+            wish = self._wish("credit", card, place, pass_type, 1)
+            self._make(number, wish._replace(trips=11 - left), Fate.ANSWERED)
 
     @precondition(lambda self: self.station.owed)
     @rule(place=a_place, pass_type=a_pass_type, fate=a_fate)
