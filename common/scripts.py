@@ -14,6 +14,9 @@ from common.pulse import Pulse
 from common.request import Request
 from common.rights import ANY_REQUEST, Commands
 
+CHECK_REPLICATION_LIMIT_MS = 200
+"""How long replicas may take to confirm what anybody has written: of the second of a tap that waits for this check."""
+
 
 class Script:
     """A script of this folder, known to the server by its digest.
@@ -49,7 +52,7 @@ def run(
     request: Request,
     arguments: Sequence[str | int],
     replicas: int = 0,
-    limit_ms: int = 1,
+    limit_ms: int = CHECK_REPLICATION_LIMIT_MS,
     more_keys: Sequence[str] = (),
     pulse: Pulse | None = None,
 ) -> object:

@@ -21,6 +21,7 @@ from common.request import Request, RequestNote
 from common.rights import TO_SELL, TO_USE
 from common.scripts import ISSUE, REVERSE, USE, Script
 from common.settings import Settings
+from simulator.fault_proxy import FaultProxy
 from simulator.server import Server
 from tests.in_process import LossyStore
 from tests.journal import entries
@@ -686,6 +687,20 @@ class TestReplication:
             assert len(channels(redis)) == 2
             with replica.client() as copy:
                 assert copy.hget(CARD, "tripsRemaining") == "10"
+
+    def test_a_check_waits_for_a_replica_that_is_far_away(
+        self, server: Server, redis: Redis, server_program: Path, tmp_path: Path
+    ) -> None:
+        """Others write meanwhile: what WAIT asks for is all that the server has."""
+        redis.config_set("repl-diskless-sync-delay", 0)
+        with FaultProxy(server.port) as network:
+            network.replication_delay_s = 0.02
+            with Server(server_program, tmp_path, "--replicaof", "127.0.0.1", str(network.port)):
+                redis.set("other", "first")
+                wait_for(lambda: redis.wait(1, 1000))
+                for number in range(20):
+                    redis.set("other", number)
+                    scripts.check(redis, TO_USE, replicas=1)
 
 
 def answered(call: Callable[[], UseOutcome | SaleOutcome]) -> UseOutcome | SaleOutcome | None:
