@@ -13,8 +13,6 @@ from tests.drills.outages import OUTAGES
 from tests.drills.splits import SPLITS
 from tests.drills.year import library
 
-OUTAGE_ROUNDS = 20
-FEWER = {"desk-cuts": 70, "year": 3}  # of the year, the months with the end of summer time and the clock set back
 IN_THE_SUITE = [name for name in OUTAGES if name != "failovers-under-riders"]  # whose Sentinels need a quiet machine
 ELSEWHERE = {"failovers-without", "model", "power-cuts", *OUTAGES, *SPLITS}
 
@@ -22,7 +20,7 @@ ELSEWHERE = {"failovers-without", "model", "power-cuts", *OUTAGES, *SPLITS}
 @pytest.mark.process
 @pytest.mark.parametrize("name", [name for name in DRILLS if name not in ELSEWHERE])
 def test_nothing_is_lost_or_doubled(name: str, server_program: Path, tmp_path: Path) -> None:
-    rounds = FEWER.get(name, DRILLS[name][1])
+    rounds = DRILLS[name].short
     if name == "year" and not library():
         pytest.skip("there is no libfaketime (Debian: faketime)")
     outcome = run_drill(name, server_program, tmp_path, rounds)
@@ -41,7 +39,7 @@ def run_outages(name: str, program: Path, folder: Path) -> Outcome:
     logging.disable()
     here = folder / name
     here.mkdir()
-    return run_drill(name, program, here, OUTAGE_ROUNDS)
+    return run_drill(name, program, here, DRILLS[name].short)
 
 
 @pytest.mark.process
@@ -52,4 +50,5 @@ def test_a_trip_is_taken_for_a_green_and_for_nothing_else(server_program: Path, 
     with ProcessPoolExecutor(count, get_context("spawn")) as processes:
         outcomes = list(processes.map(run_outages, IN_THE_SUITE, [server_program] * count, [tmp_path] * count))
     assert [failure for outcome in outcomes for failure in outcome.failures] == []
-    assert [(outcome.rounds, outcome.lost, outcome.doubled) for outcome in outcomes] == [(OUTAGE_ROUNDS, 0, 0)] * count
+    wanted = [(DRILLS[name].short, 0, 0) for name in IN_THE_SUITE]
+    assert [(outcome.rounds, outcome.lost, outcome.doubled) for outcome in outcomes] == wanted
