@@ -14,17 +14,17 @@ from tempfile import TemporaryDirectory, mkdtemp
 from tests.mutation import lua, python
 from tests.mutation.modules import MODULES
 from tests.mutation.mutant import Mutant
-from tests.mutation.trial import Copy
+from tests.mutation.trial import BrokenTestsError, Copy
 
 HARMLESS = Path(__file__).with_name("harmless.txt")
 
 _copies: list[Copy] = []  # this process's own
 
 
-def mutants(path: str) -> list[Mutant]:
-    """Return all defects of a file."""
+def mutants(path: str, root: Path) -> list[Mutant]:
+    """Return all defects of a file below a folder."""
     language = lua if path.endswith(".lua") else python
-    return [*language.mutants(path, Path(path).read_text())]
+    return [*language.mutants(path, (root / path).read_text())]
 
 
 def harmless() -> set[str]:
@@ -40,12 +40,20 @@ def main() -> int:
     options = parser.parse_args()
     if unknown := set(options.modules) - {*MODULES}:
         parser.error(f"{', '.join(sorted(unknown))}: no such module; there are {', '.join(MODULES)}")
+    try:
+        return try_all(options.modules or [*MODULES], options.sample)
+    except BrokenTestsError as error:
+        sys.exit(f"{parser.prog}: {error}")
+
+
+def try_all(paths: list[str], sample: int | None) -> bool:
+    """Print what is let through of each module; return whether anything is new."""
     known, is_new = harmless(), False
     with TemporaryDirectory(prefix="mutation-") as folder:
         origin = Copy(Path(folder))
-        for path in options.modules or MODULES:
-            every = mutants(path)
-            tried = random.sample(every, min(options.sample or len(every), len(every)))
+        for path in paths:
+            every = mutants(path, origin.folder)
+            tried = random.sample(every, min(sample or len(every), len(every)))
             counts: Counter[str] = Counter()
             for mutant in survivors(tried, origin, MODULES[path]):
                 kind = "harmless" if f"{path}: {mutant.change}" in known else "new"
@@ -64,7 +72,7 @@ def main() -> int:
 
 def survivors(mutants: list[Mutant], origin: Copy, tests: tuple[str, ...]) -> Iterator[Mutant]:
     """Try each, as many at once as there are processors; return those that the tests let through."""
-    limit_s = 60 + 10 * origin.warm_up(tests)
+    limit_s = 5 + 3 * origin.warm_up(tests)
     with ProcessPoolExecutor(os.cpu_count(), get_context("fork"), _make_copy, (origin.folder,)) as processes:
         count = len(mutants)
         outcomes = processes.map(_try, mutants, [tests] * count, [limit_s] * count)

@@ -6,12 +6,12 @@ _READER = (
     "tests/common/test_reader_faults.py",
 )
 _GATE = ("tests/entry_gate",)
-_TRANSACTION = ("tests/common/test_pass_rules.py", "tests/common/test_pass_store.py", "tests/common/test_scripts.py")
+_TRANSACTION = ("tests/common/test_pass_store.py", "tests/common/test_scripts.py")
 _DESK = ("tests/back_office/test_changes.py", "tests/back_office/test_desk.py")
 _PULSE = ("tests/common/test_pulse.py",)
 
 MODULES: dict[str, tuple[str, ...]] = {
-    "entry_gate/gate.py": ("tests/entry_gate/test_gate.py", "tests/entry_gate/test_gate_refused.py"),
+    "entry_gate/gate.py": ("tests/entry_gate/test_gate.py", "tests/entry_gate/test_start_and_end.py"),
     "entry_gate/traffic_light.py": ("tests/entry_gate/test_traffic_light.py", "tests/entry_gate/test_gate.py"),
     "sales_terminal/terminal.py": (
         "tests/sales_terminal/test_terminal.py",
