@@ -8,7 +8,6 @@ import sys
 from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
-from time import monotonic
 
 import hypothesis  # noqa: F401  # is loaded once, for all processes that are forked from this one
 import pytest
