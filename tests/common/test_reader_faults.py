@@ -206,6 +206,17 @@ class TestWires:
         bench.place(FOUR)
         assert bench.poll_for(1) == [FOUR.uid]
 
+    def test_one_that_comes_and_goes_is_told_once_a_minute(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        for _ in range(20):
+            bench.board.reader.unplug()
+            bench.poll_for(0.1)
+            bench.board.reader.plug_in()
+            bench.poll_for(0.1)
+            bench.clock.sleep(10.8)
+        assert caplog.messages == [NO_ANSWER] * 4, "after 0, 66, 132 and 198 s"
+
 
 class TestBus:
     @pytest.mark.parametrize(
