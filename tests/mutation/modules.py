@@ -33,6 +33,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "common/change.lua": (*_DESK, "tests/common/test_scripts.py"),
     "common/transaction.lua": (*_TRANSACTION, *_DESK),
     "common/commit.lua": (*_TRANSACTION, *_DESK),
-    "common/check.lua": _TRANSACTION,
+    "common/check.lua": ("tests/common/test_check.py", *_TRANSACTION),
     "common/status.lua": (*_PULSE, "tests/common/test_devices.py"),
 }
