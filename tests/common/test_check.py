@@ -59,7 +59,8 @@ class TestJournal:
         self.is_refused(redis, "is no stream")
 
     def test_one_that_takes_no_more_entries(self, redis: Redis) -> None:
-        redis.xadd(JOURNAL, {"channel": "x", "payload": "{}"}, id=LAST_ID)
+        for id_ in ("1-1", LAST_ID):
+            redis.xadd(JOURNAL, {"channel": "x", "payload": "{}"}, id=id_)
         self.is_refused(redis, "has reached the last possible id")
 
     @staticmethod

@@ -28,7 +28,7 @@ _OPTIONS = [
     "-p",
     "no:cov",
 ]
-_LEFT_OUT = shutil.ignore_patterns(".*", "docs", "pictures", "*.mp3")
+_LEFT_OUT = shutil.ignore_patterns(".*", "docs", "pictures")
 _WAITING = 20  # times the limit in real time: tests wait, and others use the processor
 _forked = get_context("fork")
 
