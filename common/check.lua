@@ -14,9 +14,6 @@ for _, command in ipairs(cjson.decode(ARGV[1])) do
     answer[#answer + 1] = command[1] .. ' ' .. (command[2] or '')
   end
 end
-if #answer > 1 then
-  return answer
-end
 
 local function refuse(reason)
   return redis.error_reply('JOURNAL ' .. journal .. ' ' .. reason .. ': rename that key; a new journal begins')

@@ -25,7 +25,7 @@ end
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local is_json, old = pcall(cjson.decode, redis.call('HGET', devices, device) or '{}')
+local is_json, old = pcall(cjson.decode, redis.call('HGET', devices, device))
 if not is_json or type(old) ~= 'table' then
   old = {}
 end

@@ -36,6 +36,7 @@ def test_the_bounds() -> None:
     ("cost_s", "interval_s"),
     [
         pytest.param(0.0001, SHORTEST_S, id="a fast machine"),
+        pytest.param(0.0005, SHORTEST_S, id="one that is fast enough"),
         pytest.param(0.8 * SHARE * LONGEST_S, 0.8 * LONGEST_S, id="one in between takes its share"),
         pytest.param(0.0018, LONGEST_S, id="a slow one"),
     ],

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from common import redis_link, scripts
 from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
@@ -488,7 +488,7 @@ class TestInvalidPass:
             {"passType": "TEN_TRIP"},
             *(
                 {"passType": "TEN_TRIP", "tripsRemaining": trips}
-                for trips in ["0", "-1", "", "many", "1.5", "0x10", " 3", "1e1", "07", "+1", "9" * 30, "nan"]
+                for trips in ["0", "-1", "", "many", "1.5", "0x10", " 3", "1e1", "07", "+1", "1" * 13, "9" * 30, "nan"]
             ),
         ],
         ids=str,
@@ -523,6 +523,11 @@ class TestEvents:
             assert event["device"] == "test"
             assert event["cardSerialNumber"] == CARD
             assert 0 <= seconds * 1000 + microseconds // 1000 - event["at"] < 5000
+
+    def test_their_time_is_in_milliseconds(self, store: PassStore, redis: Redis) -> None:
+        for _ in range(50):
+            store.use(CARD)
+        assert len({event["at"] % 1000 for _, event in journal(redis)}) > 1
 
     def test_a_message_is_its_entry_with_the_id(self, store: PassStore, redis: Redis) -> None:
         with redis.pubsub() as pubsub:
@@ -609,7 +614,9 @@ class TestAllOrNothing:
         assert self.try_all(store) == [None] * 3
         assert snapshot(redis) == before
 
-    @pytest.mark.parametrize("missing", ["-publish", "-setex", "-hincrby -rename -expire", "-xadd", "resetchannels"])
+    @pytest.mark.parametrize(
+        "missing", ["-hgetall", "-publish", "-setex", "-hincrby -rename -expire", "-xadd", "resetchannels"]
+    )
     @pytest.mark.parametrize("pass_type", PassType)
     def test_rights_taken_away_while_running(
         self, redis: Redis, settings: Settings, missing: str, pass_type: PassType
@@ -626,6 +633,30 @@ class TestAllOrNothing:
             assert snapshot(redis) == before
         finally:
             store.close()
+            redis.execute_command("ACL", "DELUSER", "device")
+
+    @pytest.mark.parametrize(
+        ("pass_type", "right", "missing"),
+        [
+            ("TWO_HOUR", "&pass-activated:TWO_HOUR", "PUBLISH pass-used:TWO_HOUR"),
+            ("SINGLE_USE", "&pass-used:SINGLE_USE -rename", f"RENAME {CARD}"),
+        ],
+    )
+    def test_each_right_is_asked_for_and_the_missing_one_is_named(
+        self, redis: Redis, settings: Settings, pass_type: str, right: str, missing: str
+    ) -> None:
+        redis.hset(CARD, mapping={"passType": pass_type})
+        rights = ["on", ">secret", "~*", "+@all", "resetchannels", *right.split()]
+        redis.execute_command("ACL", "SETUSER", "device", "reset", *rights)
+        before = snapshot(redis)
+        try:
+            with Redis(port=settings.redis_port, username="device", password="secret", decode_responses=True) as device:
+                with pytest.raises(NoPermissionError, match=f"may not {missing}"):
+                    run(device, USE)
+                assert snapshot(redis) == before
+                redis.execute_command("ACL", "SETUSER", "device", "+rename", "&pass-used:*")
+                assert run(device, USE) == "granted"
+        finally:
             redis.execute_command("ACL", "DELUSER", "device")
 
 

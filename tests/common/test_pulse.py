@@ -180,7 +180,9 @@ class TestEvents:
         successor = Told(redis, settings)
         successor.check()
         device.pulse.stop()
+        before = row(redis)
         device.check()
+        assert row(redis) == before
         successor.check(INTERVAL_S)
         assert statuses(redis) == [("test", "in-service", "")]
         assert row(redis)["state"] == "in-service"
@@ -236,9 +238,17 @@ class TestWithoutRights:
         yield replace(settings, redis_username="device", redis_password="secret")
         redis.execute_command("ACL", "DELUSER", "device")
 
-    @pytest.mark.parametrize("missing", ["-hget", "-hset", "-publish", "resetchannels"])
+    @pytest.mark.parametrize(
+        ("missing", "named"),
+        [
+            ("-hget", "HGET transit-pass:devices"),
+            ("-hset", "HSET transit-pass:devices"),
+            ("-publish", "PUBLISH device-status"),
+            ("resetchannels", "PUBLISH device-status"),
+        ],
+    )
     def test_a_device_goes_on_and_tells_it_once(
-        self, redis: Redis, user: Settings, server: Any, missing: str, caplog: pytest.LogCaptureFixture
+        self, redis: Redis, user: Settings, server: Any, missing: str, named: str, caplog: pytest.LogCaptureFixture
     ) -> None:
         redis.execute_command("ACL", "SETUSER", "device", missing)
         with server.client(username="device", password="secret") as client:
@@ -249,7 +259,7 @@ class TestWithoutRights:
         (record,) = caplog.records
         assert record.levelno == logging.WARNING
         assert record.message.startswith("no operator sees this device: Redis at ")
-        assert record.message.endswith(": check the rights of this device's user")
+        assert record.message.endswith(f"may not {named}: check the rights of this device's user")
         assert not redis.exists(DEVICES, JOURNAL)
 
     def test_a_store_stays_in_service(

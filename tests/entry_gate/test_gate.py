@@ -336,6 +336,16 @@ class TestUnanswered:
         assert shown(board) == [*AT_FIRST, (1.0, {RED, YELLOW})]
         assert speaker.played == [(1.0, "out-of-service")]
 
+    def test_green_of_the_rider_before_ends_at_once(
+        self, gate: Gate, store: LossyStore, rider: Rider, redis: Redis, board: Board, clock: FakeClock
+    ) -> None:
+        put_pass(redis, SECOND_CARD)
+        rider.tap(1.0, SECOND_CARD)
+        clock.at(2.0, lambda: setattr(store, "loses_answers", True))
+        rider.tap(2.5)
+        run(gate.run, clock, until=4.0)
+        assert shown(board) == [*AT_FIRST, (1.0, {GREEN}), (2.5, {RED, YELLOW})]
+
     def test_the_tap_is_reversed_and_until_then_no_other_is_taken(
         self, gate: Gate, store: LossyStore, rider: Rider, speaker: RecordingSpeaker, redis: Redis, clock: FakeClock
     ) -> None:

@@ -90,6 +90,13 @@ class TestStart:
             TrafficLight(clock)
         assert board.lit == {pin}
 
+    def test_of_several_pins_that_cannot_be_used_the_first_is_told(
+        self, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(GPIO, "setup", fails(fails(GPIO.setup, YELLOW), RED))
+        with pytest.raises(PinError, match="the red lamp"):
+            TrafficLight(clock)
+
     def test_out_of_service_until_it_is_known_to_be_in_service(self, board: Board, clock: FakeClock) -> None:
         light = TrafficLight(clock)
         light.refresh(in_service=False)
