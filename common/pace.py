@@ -4,7 +4,7 @@ from collections import deque
 
 from common.clock import Clock
 
-SHORTEST_S = 0.015
+SHORTEST_S = 0.013
 LONGEST_S = 0.03  # a card that is held for 40 ms is read, and the whole configuration is checked within a second
 SHARE = 0.04  # of a core, of which a Pi has four
 REST_S = 0.005  # is left for what else runs, also after a round that took long

@@ -26,7 +26,7 @@ PING_INTERVAL_S = 3.0
 PONG_DEADLINE_S = 4.0
 LOOK_INTERVAL_S = 3.0
 LONGEST_WAIT_S = 1.0
-PAUSE_S = 0.1
+PAUSE_S = 0.12
 """How long what comes next may wait once all is shown, so that much of it is shown together: nobody sees the delay."""
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 4.0
