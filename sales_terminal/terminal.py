@@ -41,7 +41,6 @@ class AlreadyHasPass(Exception):  # noqa: N818  # an end of a sale, not a fault
     """The card holds a pass, which no pending sale has put there."""
 
     def __init__(self, held: HeldPass) -> None:
-        super().__init__(held)
         self.held = held
 
 

@@ -76,6 +76,23 @@ class TestReading:
         driver.read_uid()
         assert type(driver)(clock).read_uid() == FOUR.uid
 
+    def test_a_card_that_was_read_is_halted_as_the_standard_says(
+        self, board: Board, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """With HLTA, 50 00 and its CRC (14443-3, 6.4.3)."""
+        frames: list[bytes] = []
+        answer = Picc.receive
+
+        def receive(picc: Picc, frame: Bits) -> Reply | None:
+            frames.append(to_bytes(frame))
+            return answer(picc, frame)
+
+        monkeypatch.setattr(Picc, "receive", receive)
+        board.reader.place([FOUR])
+        driver.read_uid()
+        driver.read_uid()
+        assert bytes.fromhex("500057cd") in frames
+
     def test_a_card_torn_off_at_any_moment_is_read_in_full_or_not_at_all(
         self, board: Board, driver: Driver, clock: FakeClock
     ) -> None:

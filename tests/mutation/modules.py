@@ -21,12 +21,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "common/card_reader.py": ("tests/common/test_card_reader.py", "tests/common/test_reader_faults.py", *_GATE),
     "common/mfrc522_driver.py": _READER,
     "common/mfrc522_chip.py": _READER,
-    "common/pass_store.py": (
-        "tests/common/test_pass_store.py",
-        *_PULSE,
-        *_GATE,
-        "tests/sales_terminal/test_terminal.py",
-    ),
+    "common/pass_store.py": ("tests/common/test_pass_store.py", *_PULSE),
     "common/use.lua": _TRANSACTION,
     "common/issue.lua": (*_TRANSACTION, "tests/sales_terminal/test_terminal.py"),
     "common/reverse.lua": _TRANSACTION,
