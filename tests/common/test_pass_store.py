@@ -369,6 +369,21 @@ class TestUnanswered:
         wait_for(lambda: lossy.problem is None)
         assert lossy.use(OTHER_CARD) is UseOutcome.NO_PASS
 
+    def test_a_reversal_that_is_refused_is_made_later(
+        self, lossy: LossyStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
+        with pytest.raises(Unavailable):
+            lossy.use(CARD)
+        redis.config_set("min-replicas-to-write", 1)
+        try:
+            lossy.loses_answers = False
+            wait_for(lambda: "min-replicas-to-write" in str(lossy.problem))
+        finally:
+            redis.config_set("min-replicas-to-write", 0)
+        wait_for(lambda: lossy.problem is None)
+        assert channels(redis) == ["pass-issued:TEN_TRIP", "pass-used:TEN_TRIP", "pass-reversed:TEN_TRIP"]
+
     def test_an_unknown_answer_is_none(self, store: PassStore, redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 0.02)
         request = store.new_request(CARD)
