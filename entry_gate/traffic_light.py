@@ -1,7 +1,7 @@
 """The gate's traffic light, which shows each signal for its time without blocking."""
 
 from collections.abc import Callable
-from enum import Enum, IntEnum, auto
+from enum import Enum, IntEnum
 
 from common import wiring
 from common.clock import Clock
@@ -31,10 +31,10 @@ GAP_S = 0.15
 class Signal(Enum):
     """What the light shows to the rider who tapped last."""
 
-    GRANTED = auto()
-    DENIED = auto()
-    UNANSWERED = auto()
-    UNREADABLE = auto()
+    GRANTED = "granted"
+    DENIED = "denied"
+    UNANSWERED = "unanswered"
+    UNREADABLE = "unreadable"
 
     def lamps(self, age_s: float) -> frozenset[Lamp]:
         """Return the lamps that are lit when the signal is this old."""

@@ -1,11 +1,13 @@
 """What all tests share: a real server."""
 
 import importlib
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -20,8 +22,12 @@ from simulator.virtual_pi.board import Board, the_board
 from simulator.virtual_pi.station import VirtualPi
 from tests.fake_clock import FakeClock
 from tests.in_process import RecordingSpeaker, Rider
+from tests.simulator.chromium import CHROMIUM, QUIET
 from tests.systemd import Systemd
 from tests.troubles import guarded_server
+
+if TYPE_CHECKING:  # there is no playwright for every machine
+    from playwright.sync_api import Browser
 
 hypothesis.settings.register_profile("quick", max_examples=30, deadline=None)  # a busy machine is slow
 hypothesis.settings.load_profile("quick")
@@ -159,3 +165,16 @@ def rider(board: Board, clock: FakeClock) -> Rider:
 @pytest.fixture
 def speaker(board: Board, clock: FakeClock) -> RecordingSpeaker:
     return RecordingSpeaker(board, clock)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A browser, for each process of the tests; from then on, playwright's event loop runs in this thread."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
+    if not CHROMIUM and "CI" not in os.environ:
+        pytest.skip("no chromium on PATH")
+    with (
+        sync_api.sync_playwright() as driver,
+        driver.chromium.launch(executable_path=CHROMIUM, args=QUIET) as browser,
+    ):
+        yield browser

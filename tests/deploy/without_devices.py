@@ -14,7 +14,7 @@ for finding in check_spi(), check_sound(Settings("test"), Path("/nowhere")):
 """
 _TOLD = [
     "FAIL no /dev/spidev0.0: SPI is off",
-    "FAIL mpg123 fails on alsa as transit-pass: out123 error 3: failure loading driver module",
+    "FAIL mpg123 fails on alsa: out123 error 3: failure loading driver module",
 ]
 
 
@@ -26,5 +26,6 @@ def require_told_as_stand_ins(root: Path, home: str) -> None:
     """
     command = ["chroot", str(root), "env", "-C", home, "PYTHONDONTWRITEBYTECODE=1", "python3", "-c", _PROBE]
     result = run_outside(*command)
-    if result.returncode != 0 or result.stdout.splitlines() != _TOLD:
+    told = result.stdout.replace(" as transit-pass", "").splitlines()  # whom an installed Debian has
+    if result.returncode != 0 or told != _TOLD:
         raise RuntimeError(f"the doctor says {result.stdout}{result.stderr}")

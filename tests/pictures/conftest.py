@@ -1,5 +1,5 @@
 """The demo's page, for its film."""
 
-from tests.simulator.conftest import browser, demo, page
+from tests.simulator.conftest import demo, page
 
-__all__ = ["browser", "demo", "page"]
+__all__ = ["demo", "page"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +17,6 @@ from tests.processes import Program
 if TYPE_CHECKING:  # there is no playwright for every machine
     from playwright.sync_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium")
-QUIET = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
 _Result = TypeVar("_Result")
 
 
@@ -73,19 +67,6 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
             program.stop()
     if program.errors:
         raise RuntimeError("\n".join(program.errors))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """A browser, for each process of the tests; from then on, playwright's event loop runs in this thread."""
-    sync_api = pytest.importorskip("playwright.sync_api", reason="there is no playwright for this machine")
-    if not CHROMIUM and "CI" not in os.environ:
-        pytest.skip("no chromium on PATH")
-    with (
-        sync_api.sync_playwright() as driver,
-        driver.chromium.launch(executable_path=CHROMIUM, args=QUIET) as browser,
-    ):
-        yield browser
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.processes import wait_for
 from tests.simulator.browser import SOON_MS
-from tests.simulator.conftest import CHROMIUM, QUIET, Demo
+from tests.simulator.chromium import CHROMIUM, QUIET
+from tests.simulator.conftest import Demo
 from tests.simulator.test_page_layout import ALL_OF_IT, OUTSIDE, SIZES
 
 pytestmark = pytest.mark.process
