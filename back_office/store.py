@@ -49,10 +49,12 @@ class Store:
             pipeline.hgetall(card)
             ttl_s, fields = pipeline.execute(raise_on_error=False)
         is_hash = not (isinstance(fields, ResponseError) and str(fields).startswith("WRONGTYPE"))
-        for answer in (ttl_s, fields if is_hash else {}):
+        if not is_hash:
+            fields = {}
+        for answer in (ttl_s, fields):
             if isinstance(answer, Exception):
                 raise answer
-        return Holding(card, fields if is_hash else {}, ttl_s, is_hash)
+        return Holding(card, fields, ttl_s, is_hash)
 
     def owed_trip(self, tap: str) -> OwedTrip:
         """Return the trip that is owed for a tap.
