@@ -16,7 +16,7 @@ from common.keys import RECEIPT_PREFIX
 from common.redis_client import redis_client
 from common.redis_errors import explain
 from common.request import Request
-from common.scripts import CHANGE
+from common.scripts import CHANGE, Replicas
 from common.settings import Settings
 
 SOCKET_TIMEOUT_S = 2.0
@@ -101,9 +101,9 @@ class Store:
 
     def _run(self, request: Request, change: str, id_: str, more_keys: list[str]) -> None:
         arguments: list[str | int] = [self._device, self._settings.journal_length, 1, change]
-        replicas = self._settings.redis_replicas
+        replicas = Replicas(self._settings.redis_replicas, REPLICATION_LIMIT_MS)
         try:
-            answer = scripts.run(self._redis, CHANGE, request, arguments, replicas, REPLICATION_LIMIT_MS, more_keys)
+            answer = scripts.run(self._redis, CHANGE, request, arguments, replicas, more_keys)
         except RedisError as error:
             if str(error).startswith("MISMATCH"):
                 raise RefusedError(f"{id_} is the id of something else: leave --id out") from error

@@ -17,7 +17,7 @@ from common.pulse import Pulse
 from common.redis_link import RedisLink, Unavailable
 from common.request import Request, RequestNote, numbers
 from common.rights import Commands
-from common.scripts import ISSUE, REVERSE, USE, Script
+from common.scripts import ISSUE, REVERSE, USE, Replicas, Script
 from common.server_clock import ServerClock
 from common.settings import Settings
 from common.text import printable
@@ -47,7 +47,7 @@ class PassStore:
         self._pulse = pulse
         self._arguments: Sequence[str | int] = [settings.device, settings.journal_length]
         self._needs = needs
-        self._replicas = settings.redis_replicas
+        self._replicas = Replicas(settings.redis_replicas, REPLICATION_LIMIT_MS)
         self._numbers = numbers()
         self._note = note or RequestNote(None)
         self._unsettled = self._note.read()
@@ -118,7 +118,7 @@ class PassStore:
 
     def _ask(self, redis: Redis, script: Script, request: Request, *more: str) -> str:
         arguments = [*self._arguments, request.number, *more]
-        return str(scripts.run(redis, script, request, arguments, self._replicas, REPLICATION_LIMIT_MS))
+        return str(scripts.run(redis, script, request, arguments, self._replicas))
 
     def _check(self, redis: Redis, has_answered: bool) -> None:
         """Reverse the tap without an answer, then check that the next one would be taken, and could be noted.
@@ -129,7 +129,7 @@ class PassStore:
             self._reverse(redis, self._unsettled)
             self._unsettled = None
         pulse = self._pulse if has_answered else None
-        self._server_clock.read(scripts.check(redis, self._needs, self._replicas, pulse))
+        self._server_clock.read(scripts.check(redis, self._needs, self._replicas.number, pulse))
         self._note.check()
 
     def _reverse(self, redis: Redis, request: Request) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from hashlib import sha1
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, NoScriptError, ResponseError
@@ -46,13 +46,25 @@ STATUS = Script("status", is_transaction=False)
 _OF_A_DEVICE = USE, ISSUE, REVERSE, CHECK, STATUS
 
 
+class Replicas(NamedTuple):
+    """How many replicas must hold what a connection has written, and how long WAIT may take, in milliseconds.
+
+    Without a limit (0) WAIT would not end.
+    """
+
+    number: int
+    limit_ms: int
+
+
+NO_REPLICAS = Replicas(0, 1)
+
+
 def run(
     redis: Redis,
     script: Script,
     request: Request,
     arguments: Sequence[str | int],
-    replicas: int = 0,
-    limit_ms: int = CHECK_REPLICATION_LIMIT_MS,
+    replicas: Replicas = NO_REPLICAS,
     more_keys: Sequence[str] = (),
     pulse: Pulse | None = None,
 ) -> object:
@@ -63,8 +75,7 @@ def run(
         script: what to run.
         request: what it is about.
         arguments: the script's ARGV.
-        replicas: how many replicas must hold what this connection has written.
-        limit_ms: how long to wait for them, in milliseconds.
+        replicas: those that must hold what this connection has written.
         more_keys: the script's KEYS after those of the request.
         pulse: what the device tells of itself, if that is due.
 
@@ -79,8 +90,8 @@ def run(
             for each in unknown:
                 pipeline.script_load(each.text)
             pipeline.evalsha(script.sha, len(keys), *keys, *arguments)
-            if replicas:
-                pipeline.wait(replicas, limit_ms)
+            if replicas.number:
+                pipeline.wait(*replicas)
             if status:  # after WAIT, which need not wait for it
                 pipeline.evalsha(STATUS.sha, 2, DEVICES, JOURNAL, *status)
             answers = pipeline.execute(raise_on_error=False)
@@ -91,8 +102,8 @@ def run(
         for error in answers:
             if isinstance(error, Exception):
                 raise error
-        if replicas and answers[-1] < replicas:
-            raise ResponseError(f"{answers[-1]} of {replicas} replicas answer: check them and their network")
+        if replicas.number and answers[-1] < replicas.number:
+            raise ResponseError(f"{answers[-1]} of {replicas.number} replicas answer: check them and their network")
         return answers[len(unknown)]
 
     try:
@@ -113,7 +124,8 @@ def check(redis: Redis, needs: Commands, replicas: int, pulse: Pulse | None = No
         NoPermissionError: the user lacks rights; the message names them.
         RedisError: the server would refuse it; the message has the server's reason.
     """
-    answer: Any = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], replicas, pulse=pulse)
+    limited = Replicas(replicas, CHECK_REPLICATION_LIMIT_MS)
+    answer: Any = run(redis, CHECK, ANY_REQUEST, [json.dumps(needs)], limited, pulse=pulse)
     server_time, *refused = answer
     if refused:
         raise NoPermissionError(f"missing are {', '.join(sorted(refused))}")

@@ -12,7 +12,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import NoPermissionError, ResponseError
 
-from common import redis_link, scripts
+from common import pass_store, redis_link, scripts
 from common.keys import JOURNAL, RECEIPT_PREFIX, SPENT_PREFIX
 from common.pass_store import PassStore
 from common.passes import PassType, SaleOutcome, UseOutcome
@@ -719,6 +719,7 @@ class TestReplication:
     ) -> None:
         """It is in service again when a replica has the reversal."""
         monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 60.0)  # no check may come before the tap
+        monkeypatch.setattr(pass_store, "REPLICATION_LIMIT_MS", 50)  # long before the socket's time-out
         redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "10"})
         with replica, closing(PassStore(replace(settings, redis_replicas=1), needs=TO_USE)) as store:
             wait_for(lambda: store.problem is None)
@@ -735,9 +736,10 @@ class TestReplication:
                 assert copy.hget(CARD, "tripsRemaining") == "10"
 
     def test_a_check_waits_for_a_replica_that_is_far_away(
-        self, server: Server, redis: Redis, server_program: Path, tmp_path: Path
+        self, server: Server, redis: Redis, server_program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Others write meanwhile: what WAIT asks for is all that the server has."""
+        monkeypatch.setattr(scripts, "CHECK_REPLICATION_LIMIT_MS", 10_000)  # however busy this machine is
         redis.config_set("repl-diskless-sync-delay", 0)
         with FaultProxy(server.port) as network:
             network.replication_delay_s = 0.02

@@ -48,8 +48,7 @@ def test_ended_at_the_prompt(terminal: Terminal, keys: str, status: int) -> None
 def test_interrupted_in_a_command(terminal: Terminal) -> None:
     terminal.type("wait 99\r")
     wait_for(lambda: not terminal.is_at_the_prompt)
-    terminal.type(INTERRUPT)
-    assert terminal.end() == 130
+    assert terminal.interrupt() == 130
     assert terminal.processes() == []
     assert "Traceback" not in terminal.text
 
