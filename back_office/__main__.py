@@ -1,13 +1,12 @@
 """Run the back office: `python -m back_office show 43405556992`."""
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 
 from back_office import commands, devices, report_command, show
 from back_office.desk import RefusedError
-from common.daemon import argument_parser, exit_without_package, settings_or_exit
+from common.daemon import argument_parser, exit_without_output, exit_without_package, settings_or_exit
 
 COMMANDS = (
     show,
@@ -43,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-        sys.exit(1 if isinstance(error, BrokenPipeError) else f"back-office: the output takes no more: {error}")
+        exit_without_output("back-office", error)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,12 @@ def exit_without_package(program: str, error: ImportError) -> NoReturn:
     sys.exit(f"{program}: {error}: it needs the packages of requirements.txt: {remedy}")
 
 
+def exit_without_output(program: str, error: BaseException | None, status: int = 0) -> NoReturn:
+    """End when the output takes no more: with this status if nobody reads it, else with a line that says so."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    sys.exit(status if isinstance(error, BrokenPipeError) else f"{program}: the output takes no more: {error}")
+
+
 def argument_parser(program: str, description: str) -> argparse.ArgumentParser:
     """Return a parser whose `--help` lists the settings too."""
     parser = argparse.ArgumentParser(

@@ -82,29 +82,25 @@ class Journal:
 
     def holds(self, id_: EventId) -> bool:
         """Return whether the entry is still there."""
-        return bool(self._range(str(id_), str(id_)))
+        return bool(self._batch("XRANGE", str(id_), str(id_)))
 
     def since(self, id_: EventId, until: EventId | None = None) -> Iterator[Entry]:
         """Yield the entries from one id on, up to another or all, oldest first."""
-        start = str(id_)
-        while batch := self._range(start, str(until or "+")):
+        return self._entries("XRANGE", str(id_), str(until or "+"))
+
+    def backwards(self, until: EventId) -> Iterator[Entry]:
+        """Yield the entries up to this id, newest first."""
+        return self._entries("XREVRANGE", str(until), "-")
+
+    def _entries(self, command: str, start: str, end: str) -> Iterator[Entry]:
+        while batch := self._batch(command, start, end):
             yield from batch
             if len(batch) < BATCH:
                 return
             start = f"({batch[-1][0]}"
 
-    def backwards(self, until: EventId) -> Iterator[Entry]:
-        """Yield the entries up to this id, newest first."""
-        end = str(until)
-        while batch := self._range(end, "-", newest_first=True):
-            yield from batch
-            if len(batch) < BATCH:
-                return
-            end = f"({batch[-1][0]}"
-
-    def _range(self, start: str, end: str, newest_first: bool = False) -> list[Entry]:
+    def _batch(self, command: str, start: str, end: str) -> list[Entry]:
         self._each_batch()
-        command = "XREVRANGE" if newest_first else "XRANGE"
         try:
             with reading():
                 reply = self._redis.execute_command(command, JOURNAL, start, end, "COUNT", BATCH)

@@ -39,7 +39,7 @@ local function read(key)
   return hash
 end
 
--- The trips of a ten-trip pass, as text; nil if they make no sense. Strict, because HINCRBY would refuse anything else
+-- The trips of a ten-trip pass, as text; nil unless 1 or more in plain digits: HINCRBY would refuse anything else
 -- after the event. Lua is exact with 12 digits.
 local function trips_of(pass)
   local trips = (pass.tripsRemaining or ''):match('^[1-9]%d*$')

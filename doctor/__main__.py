@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from common.clock import Clock
-from common.daemon import argument_parser, settings_or_exit
+from common.daemon import argument_parser, exit_without_output, settings_or_exit
 from common.settings import Settings
 from common.text import takes_colours
 from doctor.finding import Finding
@@ -40,31 +40,21 @@ def main() -> None:
         signal.signal(number, lambda number, _: sys.exit(128 + number))
     is_coloured = takes_colours()
     count: Counter[str] = Counter()
-    try:
-        for finding in examine(options.device, settings, file, options.lights, Clock()):
-            say(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured))
-            count[finding.status] += 1
-        if not options.json:
-            verdict = "" if count.keys() & {"WARN", "FAIL"} else "all is well: "
-            say(verdict + ", ".join(f"{number} {status}" for status, number in count.most_common()))
-    except BrokenPipeError:
-        pass
+    for finding in examine(options.device, settings, file, options.lights, Clock()):
+        count[finding.status] += 1
+        say(json.dumps(asdict(finding)) if options.json else finding.as_text(is_coloured), "FAIL" in count)
+    if not options.json:
+        verdict = "" if count.keys() & {"WARN", "FAIL"} else "all is well: "
+        say(verdict + ", ".join(f"{number} {status}" for status, number in count.most_common()), "FAIL" in count)
     sys.exit("FAIL" in count)
 
 
-def say(text: str) -> None:
-    """Print a line at once; end with another one if the output takes no more.
-
-    Raises:
-        BrokenPipeError: nobody reads it any more.
-    """
+def say(text: str, has_failed: bool) -> None:
+    """Print a line at once; end if the output takes no more."""
     try:
         print(text, flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-        if isinstance(error, BrokenPipeError):
-            raise
-        sys.exit(f"doctor: the output takes no more: {error}")
+        exit_without_output("doctor", error, has_failed)
 
 
 def examine(

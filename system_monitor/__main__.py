@@ -9,10 +9,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NoReturn, TextIO
+from typing import TextIO
 
 from common.clock import Clock
-from common.daemon import exit_without_package, settings_or_exit
+from common.daemon import exit_without_output, exit_without_package, settings_or_exit
 from common.rendering import COLORED, PLAIN, Renderer
 from common.service_manager import ServiceManager
 from common.text import takes_colours
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             terminal.summarize()
             devices.stop()
     except OutputError as error:
-        _end_without_output(error)
+        exit_without_output("system-monitor", error.__cause__)
     except RedisError as error:
         sys.exit(f"system-monitor: {source.explain(error)}")
 
@@ -86,14 +86,6 @@ def _terminal(options: Namespace, output: TextIO, errors: TextIO) -> Terminal:
     if options.stats:
         return StatsTerminal(renderer, output, errors, options.follow, options.zone)
     return Terminal(renderer, options.json, output, errors)
-
-
-def _end_without_output(error: OutputError) -> NoReturn:
-    """Exit quietly if nobody reads the output any more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-    if isinstance(error.__cause__, BrokenPipeError):
-        sys.exit(0)
-    sys.exit(f"system-monitor: the output takes no more: {error.__cause__}")
 
 
 def _is_colored(choice: str) -> bool:

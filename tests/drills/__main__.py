@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -32,6 +33,7 @@ def main() -> None:
     logging.disable()  # what the devices' own modules report would stand between the table's rows
     program = find_server(options.server)
     print(ROW.format("drill", "rounds", "lost", "doubled", "longest outage", "took"))
+    is_broken = False
     for name in options.names or DRILLS:
         drill = DRILLS[name]
         rounds = max(1, round((drill.long if options.long else drill.short) * options.times))
@@ -46,6 +48,8 @@ def main() -> None:
         outage = f"{outcome.longest_outage_s:.3f} s" if outcome.longest_outage_s else "-"
         row = ROW.format(name, outcome.rounds, outcome.lost, outcome.doubled, outage, f"{took_s:.0f} s")
         print(f"{row}  {outcome.remarks}".rstrip(), *outcome.failures, sep="\n", flush=True)
+        is_broken |= bool(outcome.failures)
+    sys.exit(is_broken)
 
 
 if __name__ == "__main__":
