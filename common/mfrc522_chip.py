@@ -70,7 +70,7 @@ class Chip(MFRC522):
         PinError: the reset pin cannot be used.
     """
 
-    def __init__(self, clock: Clock, gain_db: int = 33) -> None:
+    def __init__(self, clock: Clock, gain_db: int) -> None:
         self._clock = clock
         self._configured_bits = _CONFIGURED_BITS | {0x26: (_GAINS[gain_db] << 4, 0x70)}
         self._expected: dict[int, int] = {}

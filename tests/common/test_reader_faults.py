@@ -80,6 +80,7 @@ class TestConfiguration:
             assert bench.clock.now() - flipped_at < NOTICED_S / 3
             assert bench.reader.problem is None
         assert set(caplog.messages) <= {LOST.format(_REGISTERS[register]), STUCK}
+        assert _REGISTERS[register].replace("Reg", "").upper() == register.name.replace("_", "")
         bench.place(FOUR)
         assert bench.poll() == Card(FOUR.uid)
 
