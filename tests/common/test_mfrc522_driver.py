@@ -28,6 +28,12 @@ GAINS = {18: 0x08, 23: 0x18, 33: 0x48, 38: 0x58, 43: 0x68, 48: 0x78}
 LOST = "the card reader has lost its configuration ({}): check its power supply and its wires"
 
 
+class CardWithAllOtherBits(VirtualCard):
+    """Real ones have some: 09 is the SAK of a MIFARE Mini, 20 of a MIFARE DESFire."""
+
+    sak = 0xFB
+
+
 @pytest.fixture
 def driver(clock: FakeClock) -> Driver:
     made: Driver = import_module("common.mfrc522_driver").Driver(clock)
@@ -39,6 +45,10 @@ class TestReading:
     def test_uids_of_every_length(self, board: Board, driver: Driver, card: VirtualCard) -> None:
         board.reader.place([card])
         assert driver.read_uid() == card.uid
+
+    def test_no_other_bit_of_sak_says_that_the_uid_goes_on(self, board: Board, driver: Driver) -> None:
+        board.reader.place([CardWithAllOtherBits(FOUR.uid)])
+        assert driver.read_uid() == FOUR.uid
 
     def test_a_resting_card_answers_every_time(self, board: Board, driver: Driver) -> None:
         board.reader.place([SEVEN])
@@ -165,6 +175,7 @@ class TestFlaws:
         ("floating_miso", "words"),
         [
             (0x00, "no end of the answer to 52"),
+            (0x21, "^protocol error in the answer to 52"),
             (0xFF, "FIFO overflow, collision, wrong parity, protocol error in the answer to 52"),
         ],
     )
@@ -178,6 +189,12 @@ class TestFlaws:
 
 
 class TestWaiting:
+    def test_a_card_that_has_not_halted_has_a_millisecond_to_say_so(self, driver: Driver, clock: FakeClock) -> None:
+        start = clock.now()
+        driver.halt()
+        on_the_air_s = 4 * 9 * 128 / 13.56e6
+        assert clock.now() - start >= on_the_air_s + 0.001 - 1e-6
+
     def test_the_timer_ends_the_wait_for_a_card(self, driver: Driver, clock: FakeClock) -> None:
         driver.read_uid()
         start = clock.now()

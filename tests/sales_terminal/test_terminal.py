@@ -591,7 +591,12 @@ class TestSilence:
 
 class TestUnanswered:
     def test_without_redis_nothing_is_sold(
-        self, settings: Settings, rider: Rider, speaker: RecordingSpeaker, clock: FakeClock
+        self,
+        settings: Settings,
+        rider: Rider,
+        speaker: RecordingSpeaker,
+        clock: FakeClock,
+        caplog: pytest.LogCaptureFixture,
     ) -> None:
         with closing(LossyStore(replace(settings, redis_port=free_port()), needs=TO_SELL)) as store:
             terminal = make_terminal(store, speaker, ServiceManager(clock), clock)
@@ -599,6 +604,10 @@ class TestUnanswered:
             rider.press(2.0, RED)
             run(terminal.run, clock, until=3.0)
         assert speaker.played == [(1.0, "out-of-service"), (2.0, "out-of-service")]
+        told = [message for message in caplog.messages if message.startswith(f"card {SERIAL_NUMBER}: ")]
+        assert [message.partition(" Redis")[0] for message in told] == [
+            f"card {SERIAL_NUMBER}: no answer, nothing is sold: no connection to"
+        ]
 
     def test_a_sale_whose_answer_was_lost_is_completed_by_the_next_tap(
         self,
