@@ -483,6 +483,23 @@ class TestNote:
         assert note.read() is None
         assert [path.name for path in tmp_path.iterdir()] == ["tap"]
 
+    def test_a_note_that_cannot_be_removed_closes_the_gate(
+        self, settings: Settings, redis: Redis, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class StuckNote(RequestNote):
+            def clear(self) -> None:
+                raise OSError("read-only")
+
+        monkeypatch.setattr(redis_link, "CHECK_INTERVAL_S", 60.0)  # no check may reverse the tap meanwhile
+        redis.hset(CARD, mapping={"passType": "TEN_TRIP", "tripsRemaining": "10"})
+        with closing(PassStore(settings, TO_USE, StuckNote(None))) as store:
+            wait_for(lambda: store.problem is None)
+            for reason in ("read-only", "a tap without an answer is not reversed yet"):
+                with pytest.raises(Unavailable, match=reason):
+                    store.use(CARD)
+            assert store.problem == "a tap without an answer is not reversed yet"
+        assert channels(redis) == ["pass-used:TEN_TRIP"]
+
     def test_a_tap_that_cannot_be_noted_is_not_sent(self, settings: Settings, redis: Redis, tmp_path: Path) -> None:
         with closing(PassStore(settings, needs=TO_USE, note=RequestNote(str(tmp_path / "missing")))) as store:
             wait_for(lambda: store.problem and "no tap can be noted: " in store.problem)
