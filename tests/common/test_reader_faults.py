@@ -56,6 +56,32 @@ BITS = {
 }
 
 
+STARTED = {  # the values of a reset (datasheet 9.3), but for those that have a reason beside them
+    Register.MODE: 0x3D,  # a frame waits for the field
+    Register.TX_MODE: 0x00,
+    Register.RX_MODE: 0x00,
+    Register.TX_CONTROL: 0x83,  # the field is on
+    Register.TX_ASK: 0x40,  # 100 % modulation
+    Register.TX_SEL: 0x10,
+    Register.RX_SEL: 0x84,
+    Register.RX_THRESHOLD: 0x84,
+    Register.DEMOD: 0x4D,
+    Register.MF_TX: 0x62,
+    Register.MF_RX: 0x00,
+    Register.MOD_WIDTH: 0x26,
+    Register.RF_CFG: 0x48,  # 33 dB
+    Register.GS_N: 0x88,
+    Register.CW_GS_P: 0x20,
+    Register.MOD_GS_P: 0x20,
+    Register.T_MODE: 0x80,  # from the end of a frame
+    Register.T_PRESCALER: 169,  # at 40 kHz
+    Register.T_RELOAD_H: 0,
+    Register.T_RELOAD_L: 9,  # for 10 periods
+    Register.TEST_SEL2: 0x00,
+    Register.AUTO_TEST: 0x40,
+}
+
+
 @pytest.fixture
 def bench(board: Board, clock: FakeClock) -> Bench:
     return Bench(board, clock, LONGEST_S)
@@ -67,6 +93,9 @@ def values(board: Board) -> list[int]:
 
 
 class TestConfiguration:
+    def test_what_the_registers_hold_after_a_start(self, bench: Bench) -> None:
+        assert dict(zip(BITS, values(bench.board), strict=True)) == {Register.STATUS2: 0x00, **STARTED}
+
     @pytest.mark.parametrize("register", BITS, ids=lambda register: register.name)
     def test_each_bit_that_is_lost_is_restored_in_time(
         self, bench: Bench, caplog: pytest.LogCaptureFixture, register: Register
