@@ -19,6 +19,7 @@ from common.scripts import USE
 from common.settings import Settings
 from simulator.server import Server
 from tests.benchmark.row import Row
+from tests.resp import command
 
 CARDS = 1000
 GATES = 1000
@@ -122,12 +123,6 @@ def _bare_pipeline(number: int) -> bytes:
             command("SETEX", receipt, 604_800, _receipt(request)),
         ]
     )
-
-
-def command(*words: object) -> bytes:
-    """Return a command as it goes over the wire (RESP 2)."""
-    encoded = [str(word).encode() for word in words]
-    return b"*%d\r\n" % len(encoded) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
 
 
 def exchange(port: int, connections: int, requests: Sequence[bytes], ending: bytes) -> float:

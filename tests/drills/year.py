@@ -8,10 +8,8 @@ of tests/model, and at each month's end all that Redis holds is.
 import json
 import os
 import shlex
-import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from random import Random
@@ -28,6 +26,7 @@ from common.request import Request, numbers
 from common.scripts import ISSUE, REVERSE, USE, Script
 from common.settings import Settings
 from simulator.server import Server, find_server
+from tests import resp
 from tests.drills.drill import Outcome, passes, require, seeded_random
 from tests.model import rules
 from tests.model.values import Card, Pass, Receipt, Station
@@ -80,8 +79,9 @@ class Visit(NamedTuple):
 
 
 class Call(NamedTuple):
-    """A script to run, and what the rules say to it."""
+    """A script to run, when by the server's clock, and what the rules say to it."""
 
+    at: int
     script: Script
     request: Request
     arguments: Sequence[str | int]
@@ -106,16 +106,8 @@ def year(_: Path, folder: Path, months: int) -> Outcome:
     )
     command.chmod(0o700)
     clock.touch()
-    with (
-        Server(command, folder, "--appendonly", "yes", "--appendfsync", "no") as server,
-        ThreadPoolExecutor(1) as sender,
-    ):
-        interval_s = sys.getswitchinterval()
-        sys.setswitchinterval(0.0002)  # or what the server has answered waits for what is worked out meanwhile
-        try:
-            return _Year(server, clock, sender).live(months)
-        finally:
-            sys.setswitchinterval(interval_s)
+    with Server(command, folder, "--appendonly", "yes", "--appendfsync", "no") as server:
+        return _Year(server, clock).live(months)
 
 
 def visits(day: date, chance: Random) -> Iterator[tuple[int, Visit]]:
@@ -146,10 +138,11 @@ def _tick(hour: float) -> int:
 class _Year:
     """The riders, the rules, and the server between them."""
 
-    def __init__(self, server: Server, clock: Path, sender: Executor) -> None:
+    def __init__(self, server: Server, clock: Path) -> None:
         self._server = server
         self._clock = clock
         self._redis: Any = None  # redis-py's answers have no types
+        self._connection: Any = None
         self._hour = datetime.min
         self._now = 0  # Unix time in seconds, by the server's clock
         self._chance = seeded_random()
@@ -157,8 +150,7 @@ class _Year:
         self._cards: defaultdict[str, Card] = defaultdict(Card)
         self._receipts: defaultdict[str, Receipt] = defaultdict(Receipt)
         self._calls: list[Call] = []
-        self._sender = sender
-        self._sent = sender.submit(lambda: None)
+        self._unanswered: list[Call] = []
         self._events: Counter[tuple[datetime, str, str, str, str]] = Counter()  # of the month, as a report has them
         self._trips = 0  # that are left, of single trips and ten trips
         self._taps = 0
@@ -174,8 +166,7 @@ class _Year:
             while day.month == begin.month:
                 self._live_a_day(day)
                 day += timedelta(days=1)
-            self._send_when_answered(_midnight(day))
-            self._sent.result()
+            self._live_a_tick(_midnight(day))
             self._compare(_midnight(begin), _midnight(day))
             sizes.append(self._sizes())
         for first, last in zip(sizes[min(2, months - 1)], sizes[-1], strict=True):
@@ -187,6 +178,7 @@ class _Year:
         self._server.stop()
         self._server.start()
         self._redis = self._server.client()
+        self._connection = self._redis.connection_pool.get_connection()
         for script in (USE, ISSUE, REVERSE):
             self._redis.script_load(script.text)
         self._numbers = {device: numbers() for device in GATES + TERMINALS}
@@ -199,34 +191,45 @@ class _Year:
         for tick, of_tick in sorted(of_ticks.items()):
             seconds = tick * TICK_S + tick * SHIFT_S % TICK_S
             now = datetime.combine(day, time(seconds // 3600, seconds // 60 % 60, seconds % 60), ZONE)
-            self._send_when_answered(now, of_tick)
+            self._live_a_tick(now, of_tick)
 
-    def _send_when_answered(self, now: datetime, visits_: Sequence[Visit] = ()) -> None:
-        """Work out what a tick's visits ask for while the server answers the tick before, then send it."""
+    def _live_a_tick(self, now: datetime, of_tick: Sequence[Visit] = ()) -> None:
+        """Work out what is asked for while the server answers the tick before; then tell it the time, and ask."""
         self._now = int(now.timestamp()) - 3600 * (SET_BACK_AT <= now < SET_RIGHT_AT)
         self._hour = report.hour_of(self._now * 1000 // report.QUARTER_MS, ZONE)
-        for visit in visits_:
+        for visit in of_tick:
             self._serve(visit)
-        calls, self._calls = self._calls, []
-        self._sent.result()
-        self._sent = self._sender.submit(self._send, self._now, calls)
+        self._check_answers()
+        self._tell_server()
+        self._connection.send_packed_command([b"".join(map(_packed, self._calls))])
+        self._unanswered, self._calls = self._calls, []
+
+    def _check_answers(self) -> None:
+        for call in self._unanswered:
+            if (answer := self._connection.read_response()) != call.expected:
+                self._failures.append(f"{datetime.fromtimestamp(call.at, ZONE)}: {answer!r} to {call}")
+
+    def _tell_server(self) -> None:
+        os.utime(self._clock, (self._now, self._now))
+        while self._redis.time()[0] != self._now:  # the server asks for the time at most once a millisecond
+            pass
 
     def _serve(self, visit: Visit) -> None:
         """Let a rider buy a pass, unless there is one or he forgets it, and tap at some gate."""
-        held = self._cards[visit.card].held
-        is_over = held is None or (held.ends is not None and held.ends <= self._now)
-        if is_over and self._chance.random() < 0.98:
-            self._ask("sell", self._chance.choice(TERMINALS), visit.card, visit.buys)
+        card = visit.card
+        self._cards[card] = rules.wait(Station(self._now, {card: self._cards[card]}), 0).cards[card]
+        if not self._cards[card].held and self._chance.random() < 0.98:
+            self._ask("sell", self._chance.choice(TERMINALS), card, visit.buys)
         for _ in range(visit.taps):
             self._taps += 1
             gate, fault = self._chance.choice(GATES), self._chance.random()
             if fault < 0.001:  # the tap arrives after its reversal
-                tap = self._ask("reverse", gate, visit.card)
-                self._ask("tap", gate, visit.card, request=tap)
+                tap = self._ask("reverse", gate, card)
+                self._ask("tap", gate, card, request=tap)
                 continue
-            tap = self._ask("tap", gate, visit.card)
+            tap = self._ask("tap", gate, card)
             if fault < 0.003:  # the answer is lost
-                self._ask("reverse", gate, visit.card, request=tap)
+                self._ask("reverse", gate, card, request=tap)
 
     def _ask(
         self, kind: str, device: str, card: str, type_: PassType | None = None, request: Request | None = None
@@ -235,12 +238,12 @@ class _Year:
         request = request or Request(*next(self._numbers[device]), card)
         session, number, _ = request
         station = Station(self._now, {card: self._cards[card]}, {session: self._receipts[session]})
-        station, answer = rules.deliver(rules.wait(station, 0), Asked(kind, session, number, card, type_))
+        station, answer = rules.deliver(station, Asked(kind, session, number, card, type_))
         self._cards[card], self._receipts[session] = station.cards[card], station.receipts[session]
         arguments: list[str | int] = [device, JOURNAL_LENGTH, number]
         if type_:
             arguments.append(json.dumps(type_.new_pass()))
-        self._calls.append(Call(SCRIPTS[kind], request, arguments, answer))
+        self._calls.append(Call(self._now, SCRIPTS[kind], request, arguments, answer))
         for event in station.events:
             self._note(event, device, answer)
         return request
@@ -251,20 +254,6 @@ class _Year:
             self._events[self._hour, report.ENTRY, device, pass_type, ""] -= 1
         self._events[self._hour, WHATS[kind], device, pass_type, "" if pass_type else answer] += 1
         self._trips += CHANGES.get(event, 0)
-
-    def _send(self, now: int, calls: Sequence[Call]) -> None:
-        os.utime(self._clock, (now, now))
-        connection = self._redis.connection_pool.get_connection()
-        seconds = ""
-        while seconds != str(now):  # the server asks for the time at most once a millisecond
-            connection.send_packed_command([_resp(["TIME"])])
-            seconds, _ = connection.read_response()
-        connection.send_packed_command([b"".join(_packed(call) for call in calls)])
-        answers = [connection.read_response() for _ in calls]
-        self._redis.connection_pool.release(connection)
-        for call, answer in zip(calls, answers, strict=True):
-            if answer != call.expected:
-                self._failures.append(f"{datetime.fromtimestamp(now, ZONE)}: {answer!r} to {call}")
 
     def _compare(self, begin: datetime, end: datetime) -> None:
         """Compare all that Redis holds at the end of a month with the rules, and forget what is over."""
@@ -301,12 +290,7 @@ class _Year:
 
 def _packed(call: Call) -> bytes:
     keys = call.request.keys
-    return _resp(["EVALSHA", call.script.sha, str(len(keys)), *keys, *map(str, call.arguments)])
-
-
-def _resp(words: Sequence[str]) -> bytes:
-    """Return a command as the server reads it; redis-py would take a third of the drill's time for that."""
-    return "".join([f"*{len(words)}\r\n", *[f"${len(word)}\r\n{word}\r\n" for word in words]]).encode("ascii")
+    return resp.command("EVALSHA", call.script.sha, len(keys), *keys, *call.arguments)
 
 
 def _midnight(day: date) -> datetime:
