@@ -15,7 +15,7 @@ from contextlib import suppress
 from simulator.child import ending_with_parent
 from tests.processes import DEADLINE_S, REPOSITORY, processes_with, wait_for
 
-_INTERRUPT = "\x03"
+INTERRUPT = "\x03"
 _SECOND_PRESS_S = 0.5
 _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -93,7 +93,7 @@ class Terminal:
         for _ in range(round(DEADLINE_S / _SECOND_PRESS_S)):
             with suppress(subprocess.TimeoutExpired):
                 return self.process.wait(_SECOND_PRESS_S)
-            self.type(_INTERRUPT)
+            self.type(INTERRUPT)
         raise TimeoutError(f"it has not ended: {self.text!r}")
 
     def processes(self) -> list[str]:

@@ -13,13 +13,13 @@ import pytest
 
 from tests.processes import Program, processes_with, wait_for
 from tests.simulator.conftest import Demo, run_in_thread
-from tests.simulator.terminal import Terminal
+from tests.simulator.terminal import INTERRUPT, Terminal
 
 pytestmark = pytest.mark.process
 
 DAY_S = 180
 LEAST = 5  # the demo, a server, a terminal, a gate and a monitor
-INTERRUPT, END_OF_INPUT = "\x03", "\x04"
+END_OF_INPUT = "\x04"
 
 needs_setpriv = pytest.mark.skipif(
     not shutil.which("setpriv"), reason="the kernel ends what a program has started that is killed"

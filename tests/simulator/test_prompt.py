@@ -24,7 +24,7 @@ def lines_of(terminal: Terminal, source: str, since: int) -> list[str]:
     return [words[2] for line in lines if len(words := line.split(maxsplit=2)) == 3 and words[1] == source]
 
 
-def test_tab_completes_each_word_and_each_flash_of_a_denial_has_no_line(terminal: Terminal) -> None:
+def test_tab_completes_each_word_and_a_denial_has_one_line_of_flashes(terminal: Terminal) -> None:
     since = len(terminal.text)
     terminal.type(f"ta{TAB}G{TAB}3{END_OF_LINE}")
     terminal.wait_for("access-denied  card 249563987248: no-pass")
