@@ -133,30 +133,26 @@ def test_all_of_it_is_in_the_window_also_with_the_longest_words(page: Page) -> N
 def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:
     page.set_viewport_size({"width": 1024, "height": 768})
     lines = [f"12:00:00  gate2                 card 1303689068602870 {number}" for number in range(100)]
-    show = "async lines => (await import('/backstage.js')).showLines({lines})"
-    page.evaluate(show, lines)
-    seen = """() => {
+    # shown and looked at in one step: the monitor may print meanwhile
+    seen = """async lines => {
+      const {showLines} = await import("/backstage.js");
+      showLines({lines});
       const list = document.querySelector("#monitor-lines").getBoundingClientRect();
       const inside = line => line.top >= list.top && line.bottom <= list.bottom;
       return [...document.querySelectorAll("#monitor-lines p")]
         .filter(line => inside(line.getBoundingClientRect())).map(line => line.textContent);
     }"""
-    assert page.evaluate(seen)[-6:] == lines[-6:]
+    assert page.evaluate(seen, lines)[-6:] == lines[-6:]
     show_longest(page, [])  # which leaves the monitor less room
     expect(page.locator("#monitor-lines p").last).to_be_in_viewport(ratio=1)
-
-    def last_is_seen() -> bool:
-        page.evaluate(show, lines)  # anew: the monitor may have told something meanwhile
-        return bool(page.evaluate(seen)[-1:] == lines[-1:])
-
-    wait_for(last_is_seen)
+    wait_for(lambda: page.evaluate(seen, lines)[-1:] == lines[-1:])
 
 
 def test_a_line_of_80_columns_is_not_broken(page: Page) -> None:
     for width, height in SIZES:
         page.set_viewport_size({"width": width, "height": height})
         page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", ["m" * 80])
-        line = page.locator("#monitor-lines p").last
+        line = page.locator("#monitor-lines p", has_text="m" * 80).last
         one_line = page.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)", line.element_handle())
         box = line.bounding_box()
         assert box
