@@ -82,7 +82,7 @@ def _run(lines: Iterable[str] | None, page: Page | None, options: argparse.Names
             if lines is not None:
                 _run_script(lines, commands, printer)
             elif sys.stdin.isatty():
-                run_prompt(commands, printer)
+                run_prompt(commands, printer, _ENDING)
             elif page:
                 _wait_for_signal()
             else:

@@ -10,13 +10,11 @@ import termios
 import threading
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 
 from simulator.child import ending_with_parent
 from tests.processes import DEADLINE_S, REPOSITORY, processes_with, wait_for
 
 INTERRUPT = "\x03"
-_SECOND_PRESS_S = 0.5
 _WHERE_IS_THE_CURSOR = b"\x1b[6n"
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -84,17 +82,6 @@ class Terminal:
         if with_signal:
             self.process.send_signal(with_signal)
         return self.process.wait(DEADLINE_S)
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C as a person does, a while after Enter, and again if nothing happens; return the exit status.
-
-        Between a prompt and its command one is lost.
-        """
-        for _ in range(round(DEADLINE_S / _SECOND_PRESS_S)):
-            with suppress(subprocess.TimeoutExpired):
-                return self.process.wait(_SECOND_PRESS_S)
-            self.type(INTERRUPT)
-        raise TimeoutError(f"it has not ended: {self.text!r}")
 
     def processes(self) -> list[str]:
         """Return the ids of the demo's processes."""
