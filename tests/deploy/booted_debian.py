@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tests.deploy.debian_tree import run_outside, share_the_network
+from tests.deploy.debian_tree import make_debian, run_outside, share_the_network
 from tests.processes import REPOSITORY, wait_for
 
 PROGRAM = "/opt/transit-pass/.venv/bin/python"
@@ -67,8 +67,7 @@ class BootedDebian:
         self.suite = suite
         self._folder = folder
         self._group = f"booted-{folder.parent.name}-{suite}"
-        command = ["debootstrap", "--variant=minbase", "--include=systemd", suite, str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
+        make_debian(suite, folder, "--include=systemd")
         shutil.copytree(REPOSITORY / "scripts", self.path("/srv/clone/scripts"))
         for unit in REPOSITORY.glob("*/*.service"):
             shutil.copy(unit, self.path("/etc/systemd/system"))
@@ -115,7 +114,6 @@ class BootedDebian:
             RuntimeError: apt-get failed; the message has what it said.
         """
         share_the_network(self._folder)
-        self.path("/etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # it need not survive a power cut
         for command in (["update", "-qq"], ["install", "-qq", "-y", "--no-install-recommends", *packages]):
             result = run_outside("chroot", str(self._folder), "apt-get", *command, DEBIAN_FRONTEND="noninteractive")
             if result.returncode != 0:

@@ -18,8 +18,7 @@ class DebianTree:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        subprocess.run(["debootstrap", "--variant=minbase", "bookworm", folder], check=True, capture_output=True)
-        self.path("/etc/dpkg/dpkg.cfg.d/unsafe-io").write_text("force-unsafe-io\n")  # it need not survive a power cut
+        make_debian("bookworm", folder)
         share_the_network(folder)
         self.path("/boot/firmware").mkdir()
         self.path("/boot/firmware/config.txt").write_text("#dtparam=spi=on\n[cm4]\notg_mode=1")
@@ -81,6 +80,12 @@ class DebianTree:
         self.path("/etc/apt/sources.list.d/pi.list").write_text(f"deb [trusted=yes] file:/{_PACKAGES} ./\n")
 
 
+def make_debian(suite: str, folder: Path, *options: str) -> None:
+    """Put a small Debian of this release there; it need not survive a power cut."""
+    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *options]
+    subprocess.run([*command, suite, folder, "http://deb.debian.org/debian"], check=True, capture_output=True)
+
+
 def share_the_network(tree: Path) -> None:
     """Let apt and pip in the tree reach what they reach outside."""
     if Path(_BUNDLE).exists():
@@ -106,7 +111,7 @@ def run_outside(*command: str, **environment: str) -> subprocess.CompletedProces
 
 
 def remove_tree(folder: Path) -> None:
-    """Unmount what debootstrap may have left mounted there, and remove the tree."""
+    """Unmount what mmdebstrap may have left mounted there, and remove the tree."""
     mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for place in reversed(mounted):
         if Path(place).is_relative_to(folder):

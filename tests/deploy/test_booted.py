@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("booted")]
 @pytest.fixture(scope="module", params=["bookworm", "trixie"])
 def debian(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedDebian]:
     missing = [] if os.geteuid() == 0 else ["root's rights"]
-    missing += [tool for tool in ("debootstrap", "systemctl", "unshare", "nsenter") if not shutil.which(tool)]
+    missing += [tool for tool in ("mmdebstrap", "systemctl", "unshare", "nsenter") if not shutil.which(tool)]
     if missing:
         reason = f"booting a Debian needs {', '.join(missing)}"
         pytest.fail(reason) if "CI" in os.environ else pytest.skip(reason)

@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("debian-tree")]
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianTree]:
     missing = [] if os.geteuid() == 0 else ["root's rights"]
-    missing += [tool for tool in ("debootstrap", "dpkg-deb", "systemctl") if not shutil.which(tool)]
+    missing += [tool for tool in ("mmdebstrap", "dpkg-deb", "systemctl") if not shutil.which(tool)]
     if missing:
         reason = f"installing into a Debian tree needs {', '.join(missing)}"
         pytest.fail(reason) if "CI" in os.environ else pytest.skip(reason)
