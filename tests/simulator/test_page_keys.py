@@ -168,8 +168,7 @@ def test_a_key_that_is_held_down_is_one(page: Page) -> None:
     expect_in_service(page)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 1024])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1024)])
 def test_it_is_always_seen_what_has_the_focus(page: Page, scheme: Any, width: int) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.set_viewport_size({"width": width, "height": HEIGHT})
