@@ -16,7 +16,6 @@ from simulator.device import Output
 from simulator.history import History
 from simulator.page.server import Page, PageError
 from simulator.printing import Printer
-from simulator.prompt import run_prompt
 from simulator.server import ServerError
 from simulator.system import System
 from simulator.way_in import PORT, directions, open_browser, serve
@@ -82,6 +81,8 @@ def _run(lines: Iterable[str] | None, page: Page | None, options: argparse.Names
             if lines is not None:
                 _run_script(lines, commands, printer)
             elif sys.stdin.isatty():
+                from simulator.prompt import run_prompt  # slow to load, and needed only here
+
                 run_prompt(commands, printer, _ENDING)
             elif page:
                 _wait_for_signal()
