@@ -5,6 +5,7 @@ import os
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -57,10 +58,15 @@ class Demo:
         raise RuntimeError(f"no answer to {command!r}")
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
+@contextmanager
+def running_demo(folder: Path) -> Iterator[Demo]:
+    """A demo that keeps its files in the folder.
+
+    Raises:
+        RuntimeError: it said something on stderr.
+    """
     mark = uuid.uuid4().hex
-    environment = {**os.environ, "MARK": mark, "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "MARK": mark, "TMPDIR": str(folder)}
     with Program("simulator.demo", "--port", "0", environment=environment) as program:
         yield Demo(program, mark)
         if program.process.poll() is None:
@@ -69,9 +75,13 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         raise RuntimeError("\n".join(program.errors))
 
 
-@pytest.fixture
-def page(browser: "Browser", demo: Demo) -> Iterator["Page"]:
-    """The page; any warning or error on its console fails the test."""
+@contextmanager
+def opened(browser: "Browser", demo: Demo) -> Iterator["Page"]:
+    """A demo's page, with both devices in service.
+
+    Raises:
+        RuntimeError: a warning or an error was on its console.
+    """
     from tests.simulator.browser import expect_in_service
 
     with browser.new_context(viewport={"width": 1280, "height": 800}) as context:
@@ -84,3 +94,15 @@ def page(browser: "Browser", demo: Demo) -> Iterator["Page"]:
         yield page
         if problems:
             raise RuntimeError("\n".join(problems))
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    with running_demo(tmp_path) as demo:
+        yield demo
+
+
+@pytest.fixture
+def page(browser: "Browser", demo: Demo) -> Iterator["Page"]:
+    with opened(browser, demo) as page:
+        yield page

@@ -148,17 +148,6 @@ def test_the_newest_lines_of_the_monitor_are_seen(page: Page) -> None:
     wait_for(lambda: page.evaluate(seen, lines)[-1:] == lines[-1:])
 
 
-def test_a_line_of_80_columns_is_not_broken(page: Page) -> None:
-    for width, height in SIZES:
-        page.set_viewport_size({"width": width, "height": height})
-        page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", ["m" * 80])
-        line = page.locator("#monitor-lines p", has_text="m" * 80).last
-        one_line = page.evaluate("element => parseFloat(getComputedStyle(element).lineHeight)", line.element_handle())
-        box = line.bounding_box()
-        assert box
-        assert box["height"] < 1.5 * one_line, (width, height)
-
-
 def test_nothing_covers_the_steps(page: Page) -> None:
     steps = page.locator(".steps").bounding_box()
     page.locator('[data-reader="gate"]').click()
@@ -170,13 +159,3 @@ def test_nothing_covers_the_steps(page: Page) -> None:
     assert notice
     assert banner
     assert min(notice["y"], banner["y"]) > steps["y"] + steps["height"]
-
-
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180), (1280, 600)])
-def test_a_smaller_window_scrolls_down_only(page: Page, width: int, height: int) -> None:
-    page.set_viewport_size({"width": width, "height": height})
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.locator("#redis").scroll_into_view_if_needed()
-    box = page.locator("#monitor").bounding_box()
-    assert box
-    assert box["height"] > 150

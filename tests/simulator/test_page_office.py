@@ -37,14 +37,6 @@ ASK_OFTEN = """async count => {
   for (let sent = 0; sent < count; sent += 1) send("office block 2");
 }"""
 ALIVE, SILENT = "alive", re.compile(r"^silent for \d+ s$")
-WITH_CARDS = """async cards => {
-  const {report, state} = await import("/state.js");
-  report({...structuredClone(state), redis: {running: true, cards}});
-  return Object.keys(cards).map(name => {
-    const card = document.querySelector(`[data-card="${name}"]`);
-    return [card.querySelector(".pass").textContent, card.getAttribute("aria-label")];
-  });
-}"""
 
 
 def ask_office(page: Page, card: str, task: str) -> None:
@@ -112,23 +104,6 @@ def test_nothing_waits_for_the_office(page: Page) -> None:
     expect_announced(page, "^entry gate: denied: no pass$")
     expect(announced(page).filter(has_text="holds no pass")).to_have_count(REQUESTS)  # each is answered
     expect(lying(page, "gate")).to_have_count(0)
-
-
-def test_what_is_left_on_a_card(page: Page) -> None:
-    for held, shown, spoken in (
-        ({"passType": "SINGLE_USE"}, "1 trip", "1 trip"),
-        ({"passType": "TEN_TRIP", "tripsRemaining": "7"}, "7 trips left", "7 trips left"),
-        ({"passType": "TEN_TRIP", "tripsRemaining": "1"}, "1 trip left", "1 trip left"),
-        ({"passType": "TEN_TRIP", "tripsRemaining": "7", "blocked": "lost"}, "blocked", "blocked, 7 trips left"),
-        ({"passType": "TWO_HOUR"}, "not used yet", "not used yet"),
-        ({"passType": "TWO_HOUR", "left": 3299}, "54 min left", "54 min left"),
-        ({"passType": "TWO_HOUR", "left": 60}, "1 min left", "1 min left"),
-        ({"passType": "TWO_HOUR", "left": 59}, "last minute", "last minute"),
-        ({"passType": "MONTH"}, "invalid pass", "invalid pass"),
-    ):
-        fields = {name: value for name, value in held.items() if name != "left"}
-        cards = {"1": {"fields": fields, "secondsLeft": held.get("left")}}
-        assert page.evaluate(WITH_CARDS, cards) == [[shown, f"Card 1, {spoken}"]]
 
 
 def pulse(page: Page, device: str) -> Locator:

@@ -2,12 +2,10 @@
 
 import json
 import re
-from typing import Any
 
 import pytest
 
 from audio.player import CLIPS
-from common.rendering import COLORED
 
 pytest.importorskip("playwright", reason="there is no playwright for this machine")
 from playwright.sync_api import Page, expect
@@ -30,12 +28,6 @@ pytestmark = pytest.mark.process
 
 CAPTIONS: dict[str, str] = json.loads((CLIPS / "prompts.json").read_text(encoding="utf-8"))
 BUY, ENTER = "Tap a card to buy a pass.", "Tap a card with a pass to go in."
-CHOOSING, CHOSEN = {"card": "1", "isChosen": False}, {"card": "1", "isChosen": True}
-STEPS_DONE = "async ([card, sale]) => (await import('/steps.js')).stepsDone(card, sale)"
-
-
-def card(name: str | None, has_pass: bool = False, last: str | None = None) -> dict[str, Any]:
-    return {"name": name, "hasPass": has_pass, "last": last}
 
 
 def expect_steps(page: Page, done: int) -> None:
@@ -61,34 +53,6 @@ def test_the_steps_follow_the_card_that_the_user_works_with(page: Page) -> None:
     expect(page.locator("#hint")).to_contain_text("race")
     page.locator('[data-card="2"]').click()
     expect_steps(page, 0)
-
-
-def test_the_steps_that_are_done(page: Page) -> None:
-    for known, sale, done in (
-        (card(None), None, 0),
-        (card(None), CHOOSING, 1),
-        (card("1"), CHOOSING, 1),
-        (card("1"), CHOSEN, 2),
-        (card("2"), CHOSEN, 0),
-        (card("2", has_pass=True), CHOOSING, 3),
-        (card("1", has_pass=True, last="pass-issued"), None, 3),
-        (card("1", has_pass=True, last="pass-used"), None, 4),
-        (card("1", last="pass-used"), None, 4),
-        (card("1", last="pass-denied"), None, 0),
-        (card("1", has_pass=True, last="pass-denied"), None, 3),
-    ):
-        assert page.evaluate(STEPS_DONE, [known, sale]) == done, (known, sale)
-
-
-def test_choose_a_card_first_is_said_at_the_cards(page: Page) -> None:
-    notice = page.locator("#notice")
-    for place in ('[data-reader="gate"]', '[data-tap="terminal"]'):
-        page.locator(place).click()
-        expect(notice).to_contain_text("Choose a card first")
-        expect(notice).to_be_visible()
-        expect(page.locator("#hint")).to_be_hidden()
-        expect(notice).to_be_empty()
-        expect(page.locator("#hint")).to_be_visible()
 
 
 def test_a_caption_lasts_as_long_as_what_it_describes(page: Page) -> None:
@@ -131,17 +95,6 @@ def test_a_denial_says_why(page: Page) -> None:
     page.wait_for_timeout(2000)  # the same card within 2 s is the same tap
     tap(page, "6", "gate")
     expect_why(page, "gate", "a two-hour pass that ran out")
-
-
-def test_each_colour_of_the_monitor_is_seen(page: Page) -> None:
-    codes = {code for code in vars(COLORED).values() if code} - {COLORED.end}
-    lines = [f"{code}word{COLORED.end} plain" for code in codes]
-    page.evaluate("async lines => (await import('/backstage.js')).showLines({lines})", lines)
-    colors = "spans => spans.map(span => getComputedStyle(span).color)"
-    coloured = {*page.locator("#monitor-lines p:has(span + span) span:first-child").evaluate_all(colors)}
-    plain = {*page.locator("#monitor-lines p:has(span + span) span:last-child").evaluate_all(colors)}
-    assert (len(coloured), len(plain)) == (len(codes), 1)
-    assert not coloured & plain
 
 
 def test_what_is_broken_is_seen_on_the_thing_and_put_right_by_its_switch(page: Page) -> None:
