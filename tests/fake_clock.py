@@ -31,6 +31,8 @@ class FakeClock(Clock):
         self.sleep(seconds)
 
     def sleep(self, seconds: float) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")  # as of the real one
         end = self._now + seconds
         while self._plans and self._plans[0][0] <= end:
             at, action = self._plans.pop(0)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from common.cards import UnreadableError
+from common.mfrc522_chip import _REGISTERS
 from simulator.virtual_pi.board import RESET_PIN, Board
 from simulator.virtual_pi.cards import AnyCard, VirtualCard, VirtualPhone
 from simulator.virtual_pi.frames import Bits, Reply, crc_a, to_bits, to_bytes
 from simulator.virtual_pi.picc import Picc
+from simulator.virtual_pi.registers import Register
 from tests.fake_clock import FakeClock
+from tests.gpio_errors import NO_PI
 
 if TYPE_CHECKING:
     from common.mfrc522_driver import Driver
@@ -24,8 +31,19 @@ SEVEN = VirtualCard(bytes.fromhex("04a1b2c3d4e5f6"))
 TEN = VirtualCard(bytes.fromhex("0401020304050607080a"))
 SAME_FIRST_LEVEL = VirtualCard(bytes.fromhex("04a1b2ffffffff"))
 LAST_LEVEL_BEGINS_WITH_CASCADE_TAG = VirtualCard(bytes.fromhex("04010203040588070809"))
+NO_ANSWER = "the card reader does not answer: check its wiring"
 GAINS = {18: 0x08, 23: 0x18, 33: 0x48, 38: 0x58, 43: 0x68, 48: 0x78}
 LOST = "the card reader has lost its configuration ({}): check its power supply and its wires"
+MUST_BE_SO: dict[int, int] = {  # bits after a start; clones of the chip may have the others otherwise
+    Register.MODE: 0xAB,
+    Register.TX_CONTROL: 0x03,
+    Register.TX_ASK: 0x40,
+    Register.RF_CFG: 0x70,
+    Register.T_MODE: 0xFF,
+    Register.T_PRESCALER: 0xFF,
+    Register.T_RELOAD_H: 0xFF,
+    Register.T_RELOAD_L: 0xFF,
+}
 
 
 class CardWithAllOtherBits(VirtualCard):
@@ -221,12 +239,30 @@ class TestChip:
         assert driver.fault() is None
         for floating_miso in (0x00, 0xFF):
             board.reader.unplug(floating_miso)
-            assert driver.fault() == "the card reader does not answer: check its wiring"
-            assert driver.restart() == "the card reader does not answer: check its wiring"
+            assert driver.fault() == NO_ANSWER
+            assert driver.restart() == NO_ANSWER
         board.reader.plug_in()
         assert driver.fault() == LOST.format("TxControlReg"), "it came back with its field off"
         assert driver.restart() is None
         assert driver.fault() is None
+
+    @pytest.mark.parametrize("register", _REGISTERS, ids=_REGISTERS.get)
+    def test_a_bit_that_cannot_be_set_is_told_if_it_matters(
+        self, board: Board, driver: Driver, monkeypatch: pytest.MonkeyPatch, register: int
+    ) -> None:
+        read = board.reader._read
+        for bit in (1 << place for place in range(8)):
+            monkeypatch.setattr(board.reader, "_read", lambda asked, bit=bit: read(asked) ^ bit * (asked == register))
+            lost = LOST.format(_REGISTERS[register]) if bit & MUST_BE_SO.get(register, 0) else None
+            assert driver.restart() == lost, f"{bit:#04x}"
+
+    def test_a_start_that_failed_is_told(self, board: Board, driver: Driver, clock: FakeClock) -> None:
+        board.bus_error = errno.EIO
+        with pytest.raises(OSError, match="Input/output error"):
+            driver.restart()
+        new = type(driver)(clock)
+        board.bus_error = 0
+        assert driver.fault() == new.fault() == NO_ANSWER
 
     @pytest.mark.parametrize(("gain_db", "value"), list(GAINS.items()))
     def test_gain(self, board: Board, driver: Driver, clock: FakeClock, gain_db: int, value: int) -> None:
@@ -238,13 +274,16 @@ class TestChip:
         assert driver.restart() is None
         assert driver._read(driver.RFCfgReg) == bytes([value])
 
-    def test_a_restart_drives_the_reset_pin(
+    def test_a_restart_drives_the_reset_pin_and_sends_the_reset_command(
         self, board: Board, driver: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        """The command helps where the pin is not connected."""
         levels: list[bool] = []
         monkeypatch.setattr(board.reader, "set_nrstpd", levels.append)
+        board.reader.flip(Register.DEMOD, 0xFF)
         driver.restart()
         assert levels == [False, True]
+        assert driver._read(Register.DEMOD) == bytes([Register.DEMOD.reset])
 
     def test_a_card_has_5_ms_to_start_before_the_first_poll(self, driver: Driver, clock: FakeClock) -> None:
         for start in (0.0, clock.now()):
@@ -260,10 +299,43 @@ class TestChip:
         assert not board.is_output(RESET_PIN)
         assert board.level(19)
 
+    def test_a_restart_opens_the_bus_anew(self, driver: Driver) -> None:
+        """Without closing it first, spidev leaves a file open at each."""
+        file = driver.spi.fileno()
+        driver.restart()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(file)
+        assert driver.spi.max_speed_hz == 1_000_000, "the chip takes up to 10 MHz (8.1.2), long wires take less"
+
+    def test_a_transfer_that_reads_is_as_the_datasheet_says(
+        self, board: Board, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Addresses have the highest bit set and not the lowest (8.1.2.3); the last byte is 0 (8.1.2.1)."""
+        sent: list[Sequence[int]] = []
+        exchange = board.reader.exchange
+
+        def record(mosi: Sequence[int]) -> list[int]:
+            sent.append(mosi)
+            return exchange(mosi)
+
+        monkeypatch.setattr(board.reader, "exchange", record)
+        driver.fault()
+        assert [[byte & 0x81 for byte in mosi] for mosi in sent] == [[0x80, 0x80, 0x80, 0]]
+        assert sent[0][-1] == 0
+
     def test_the_bus_is_released(self, driver: Driver) -> None:
         driver.close()
         with pytest.raises(OSError, match="Bad file descriptor"):
             driver.version()
+
+    def test_a_machine_that_is_no_pi(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("GPIO_FAILS", "NO_PI")
+        monkeypatch.syspath_prepend(Path(__file__).with_name("failing_gpio"))
+        for name in [*sys.modules]:
+            if name == "common.mfrc522_chip" or name.partition(".")[0] in {"RPi", "mfrc522"}:
+                monkeypatch.delitem(sys.modules, name)
+        with pytest.raises(ImportError, match=str(NO_PI)):
+            import_module("common.mfrc522_chip")
 
 
 def sak(value: int) -> Bits:
