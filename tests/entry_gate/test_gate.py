@@ -12,7 +12,7 @@ from redis import Redis
 from common.card_reader import CardReader
 from common.cards import Card
 from common.mfrc522_driver import Driver
-from common.pace import SHORTEST_S
+from common.pace import LONGEST_S, SHORTEST_S
 from common.rights import TO_USE
 from common.service_manager import ServiceManager
 from common.settings import Settings
@@ -47,6 +47,8 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 @pytest.fixture
 def gate(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> Gate:
+    """One on a slow processor, which looks at its reader as seldom as it may."""
+    clock.round_s = 1.0
     light, reader = TrafficLight(clock), CardReader(Driver(clock), clock)
     return Gate(reader, store, light, speaker, ServiceManager(clock), clock)
 
@@ -434,7 +436,11 @@ class TestOutOfService:
         assert speaker.played == [(1.0, "out-of-service")]
 
 
-def test_idle_it_looks_at_its_pace(gate: Gate, board: Board, clock: FakeClock) -> None:
+@pytest.mark.parametrize(("round_s", "interval_s"), [(0.0, SHORTEST_S), (1.0, LONGEST_S)])
+def test_idle_it_looks_at_its_pace(
+    gate: Gate, board: Board, clock: FakeClock, round_s: float, interval_s: float
+) -> None:
+    clock.round_s = round_s
     before = board.reader.transfers
     run(gate.run, clock, until=3.0)
-    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / SHORTEST_S, rel=0.02)
+    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / interval_s, rel=0.02)

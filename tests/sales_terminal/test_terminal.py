@@ -12,7 +12,7 @@ from audio.speaker import Speaker
 from common.card_reader import CardReader
 from common.cards import Card
 from common.mfrc522_driver import Driver
-from common.pace import SHORTEST_S
+from common.pace import LONGEST_S, SHORTEST_S
 from common.pass_store import PassStore
 from common.passes import PassType
 from common.rights import TO_SELL, TO_TELL
@@ -56,6 +56,8 @@ def store(settings: Settings) -> Iterator[LossyStore]:
 
 @pytest.fixture
 def terminal(store: LossyStore, speaker: RecordingSpeaker, clock: FakeClock) -> SalesTerminal:
+    """One on a slow processor, which looks at its reader as seldom as it may."""
+    clock.round_s = 1.0
     return make_terminal(store, speaker, ServiceManager(clock), clock)
 
 
@@ -723,7 +725,11 @@ class TestReaderOutOfService:
         assert redis.keys() == []
 
 
-def test_idle_it_looks_at_its_pace(terminal: SalesTerminal, board: Board, clock: FakeClock) -> None:
+@pytest.mark.parametrize(("round_s", "interval_s"), [(0.0, SHORTEST_S), (1.0, LONGEST_S)])
+def test_idle_it_looks_at_its_pace(
+    terminal: SalesTerminal, board: Board, clock: FakeClock, round_s: float, interval_s: float
+) -> None:
+    clock.round_s = round_s
     before = board.reader.transfers
     run(terminal.run, clock, until=3.0)
-    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / SHORTEST_S, rel=0.02)
+    assert (board.reader.transfers - before) / LOOK_TRANSFERS == pytest.approx(3.0 / interval_s, rel=0.02)
