@@ -30,12 +30,12 @@ def test_it_holds_what_was_added_and_nothing_else() -> None:
 
 
 def test_the_oldest_are_forgotten_and_it_knows_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shown, "REMEMBERED_IDS", 100)
+    monkeypatch.setattr(shown, "REMEMBERED_IDS", 20)
     remembered = Shown(START)
-    for number in range(1, 1001):
+    for number in range(1, 201):
         remembered.add(EventId(number, 0), None)
         kept = {EventId(each, 0) for each in range(1, number + 1) if EventId(each, 0) in remembered}
-        assert min(number, 100) <= len(kept) <= 125
+        assert min(number, 20) <= len(kept) <= 25
         assert kept == {EventId(each, 0) for each in range(number - len(kept) + 1, number + 1)}
         assert remembered.begin in {START, min(kept)}
 
