@@ -113,7 +113,7 @@ class Mfrc522:
     def _advance(self) -> None:
         """Process all events that are due, in order."""
         now = self._clock()
-        while min(self._timer.expires_at, self._uart.due) <= now:
+        while self._timer.expires_at <= now or self._uart.due <= now:
             if self._timer.expires_at <= self._uart.due:
                 self._timer.expire(now)
             else:

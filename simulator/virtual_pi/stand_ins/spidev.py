@@ -8,6 +8,7 @@ from pathlib import Path
 from simulator.virtual_pi.board import emulated, the_board
 
 _TRANSFER_MAX = 4096
+_SEQUENCES = (list, Sequence)  # most are lists, and a check of the abstract class is slow
 _OF_THE_FILE = {errno.ENOENT, errno.EACCES}  # whoever has it open is told that its device is gone
 
 
@@ -57,11 +58,12 @@ class SpiDev:
     ) -> Sequence[int]:
         """Exchange bytes with chip select held; a list is overwritten with what was received, and returned."""
         sent = _octets(values)
+        board = the_board()
         if not self._open:
             raise _error(errno.EBADF)
-        if error := the_board().bus_error:
+        if error := board.bus_error:
             raise _error(errno.ESHUTDOWN if error in _OF_THE_FILE else error)
-        received = the_board().transfer(sent)
+        received = board.transfer(sent)
         if isinstance(values, tuple):
             return tuple(received)
         values[:] = received
@@ -89,7 +91,7 @@ def _error(number: int) -> OSError:
 
 
 def _octets(values: Sequence[int]) -> list[int]:
-    if not isinstance(values, list | Sequence):  # most are lists, and a check of the abstract class is slow
+    if not isinstance(values, _SEQUENCES):
         raise TypeError("Argument must be a sequence")
     if not values:
         raise TypeError("Empty argument list.")

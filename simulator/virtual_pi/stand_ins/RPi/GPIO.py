@@ -93,7 +93,7 @@ def output(channel: Channels, value: int | Sequence[int]) -> None:
 @emulated
 def input(channel: int) -> int:  # noqa: A001  # its name
     """Return the level of a channel."""
-    (pin,) = _pins(channel)
+    pin = _pin(channel)
     if pin not in _directions:
         raise RuntimeError("You must setup() the GPIO channel first")
     return HIGH if the_board().level(pin) else LOW
@@ -101,7 +101,7 @@ def input(channel: int) -> int:  # noqa: A001  # its name
 
 def gpio_function(channel: int) -> int:
     """Return the function of a channel: IN or OUT."""
-    (pin,) = _pins(channel)
+    pin = _pin(channel)
     return OUT if the_board().is_output(pin) else IN
 
 
@@ -138,23 +138,27 @@ def wait_for_edge(channel: int, edge: int, bouncetime: int | None = None, timeou
 
 
 def _refuse_edge_detection(channel: int) -> None:
-    (pin,) = _pins(channel)
+    pin = _pin(channel)
     if _directions.get(pin) != IN:
         raise RuntimeError("You must setup() the GPIO channel as an input first")
     raise RuntimeError("Failed to add edge detection")
 
 
-def _pins(channel: Channels) -> list[int]:
+def _pins(channels: Channels) -> list[int]:
     """Translate channels to BCM numbers."""
-    channels = [channel] if isinstance(channel, int) else channel
-    if not isinstance(channels, list | tuple) or not all(isinstance(each, int) for each in channels):
-        raise ValueError("Channel must be an integer or list/tuple of integers")
+    return [_pin(each) for each in (channels if isinstance(channels, list | tuple) else [channels])]
+
+
+def _pin(channel: object) -> int:
+    """Translate a channel to its BCM number."""
+    if not isinstance(channel, int):
+        raise ValueError("Channel must be an integer or list/tuple of integers")  # noqa: TRY004  # as the real one
     if _mode is None:
         raise RuntimeError("Please set pin numbering mode using GPIO.setmode(GPIO.BOARD) or GPIO.setmode(GPIO.BCM)")
-    pins = [_BOARD_PINS.get(each, -1) if _mode == BOARD else each for each in channels]
-    if any(pin not in PINS for pin in pins):
+    pin = _BOARD_PINS.get(channel, -1) if _mode == BOARD else channel
+    if pin not in PINS:
         raise ValueError("The channel sent is invalid on a Raspberry Pi")
-    return pins
+    return pin
 
 
 the_board()  # connects to the station on import
