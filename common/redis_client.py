@@ -112,6 +112,7 @@ def _checked(client: Redis) -> Redis:
     return client
 
 
+@functools.cache  # all clients have the same callbacks
 def _reading(callback: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(callback)
     def read(*reply: Any, **options: Any) -> Any:  # noqa: ANN401
