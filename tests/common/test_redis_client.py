@@ -151,6 +151,7 @@ def test_and_so_it_is_of_a_sentinel(answer: bytes) -> None:
         redis.ping()
 
 
+@pytest.mark.usefixtures("no_authorities")
 def test_and_so_it_is_with_tls(tls_server: TalkativeServer, authority: trustme.CA, tmp_path: Path) -> None:
     authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
     settings = replace(to(tls_server), redis_tls=True, redis_tls_ca=str(tmp_path / "authority.pem"))

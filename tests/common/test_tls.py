@@ -21,9 +21,12 @@ from tests.processes import Program
 from tests.rider import RED, YELLOW, tap, wait_for_lights
 from tests.talkative_server import TalkativeServer
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("redis-server") or os.environ.get("CI")), reason="no redis-server, which knows TLS, on PATH"
-)
+pytestmark = [
+    pytest.mark.usefixtures("no_authorities"),
+    pytest.mark.skipif(
+        not (shutil.which("redis-server") or os.environ.get("CI")), reason="no redis-server, which knows TLS, on PATH"
+    ),
+]
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 
