@@ -48,8 +48,10 @@ def test_the_last_events(run: Run, redis: Redis) -> None:
 def test_one_card(run: Run, redis: Redis) -> None:
     for number in range(15):
         deny(redis, str(number % 3))
-    for _ in range(2000):  # which have no card
-        redis.xadd(JOURNAL, {"channel": DEVICE_STATUS, "payload": '{"device":"gate-1","state":"in-service"}'})
+    with redis.pipeline() as pipeline:
+        for _ in range(2000):  # which have no card
+            pipeline.xadd(JOURNAL, {"channel": DEVICE_STATUS, "payload": '{"device":"gate-1","state":"in-service"}'})
+        pipeline.execute()
     output, _ = run("--json", "--card", "1", "-n", "2")
     assert output == published(redis)[1:15:3][-2:]
 
