@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from tests.benchmark.gate import FOUR_BYTES, SEVEN_BYTES, far
 from tests.benchmark.row import Row
 from tests.benchmark.tap import PARTS, part_name, total_name
+from tests.svg import BLUE, GREEN, GREY, MARGIN, ORANGE, PALE, WIDTH, drawing, legend
 
 MEASURED_BY = ("gate", "gate-7-byte", "gate-far-redis")
 KINDS = {
@@ -14,9 +14,9 @@ KINDS = {
     SEVEN_BYTES: "7-byte card, local Redis",
     far(50): "4-byte card, Redis 50 ms away",
 }
-COLOURS = ("#9aa7b4", "#1f6feb", "#bf6a02", "#2da44e")
+COLOURS = (GREY, BLUE, ORANGE, GREEN)
 TITLE = "Where the time of a tap goes"
-_WIDTH, _MARGIN, _FIRST, _STEP, _THICK = 920, 28, 128, 92, 30
+_FIRST, _STEP, _THICK = 128, 92, 30
 
 
 @dataclass(frozen=True)
@@ -52,41 +52,22 @@ def bars(rows: Iterable[Row]) -> list[Bar]:
 
 
 def as_svg(drawn: Sequence[Bar]) -> str:
-    """Draw the bars on a ground of their own, so that light and dark pages show them alike."""
-    per_ms = (_WIDTH - 2 * _MARGIN) / max(sum(bar.parts_ms) for bar in drawn)
-    height = _FIRST + _STEP * len(drawn)
+    """Draw the bars."""
+    per_ms = (WIDTH - 2 * MARGIN) / max(sum(bar.parts_ms) for bar in drawn)
     description = "; ".join(f"{bar.title}: {bar.total_ms:.1f} ms: {bar.words}" for bar in drawn)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" width="{_WIDTH}" height="{height}"'
-        ' role="img" aria-labelledby="title description"'
-        " font-family=\"system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif\" fill=\"#1f262e\">",
-        f'<title id="title">{TITLE}</title>',
-        f'<desc id="description">{escape(description)}</desc>',
-        f'<rect x="1" y="1" width="{_WIDTH - 2}" height="{height - 2}" rx="14" fill="#f6f8fa" stroke="#d0d7de"'
-        ' stroke-width="2"/>',
-        f'<text x="{_MARGIN}" y="46" font-size="20" font-weight="700">{TITLE}</text>',
-        *_legend(),
-    ]
+    shapes = [*legend(dict(zip(PARTS, COLOURS, strict=True)))]
     for number, bar in enumerate(drawn):
-        lines += _bar(bar, _FIRST + _STEP * number, per_ms)
-    return "\n".join([*lines, "</svg>\n"])
-
-
-def _legend() -> Iterable[str]:
-    step = (_WIDTH - 2 * _MARGIN) // len(PARTS)
-    for number, (part, colour) in enumerate(zip(PARTS, COLOURS, strict=True)):
-        x = _MARGIN + step * number
-        yield f'<rect x="{x}" y="66" width="14" height="14" rx="3" fill="{colour}"/>'
-        yield f'<text x="{x + 22}" y="78" font-size="14">{part}</text>'
+        shapes += _bar(bar, _FIRST + _STEP * number, per_ms)
+    return drawing(TITLE, description, _FIRST + _STEP * len(drawn), shapes)
 
 
 def _bar(bar: Bar, y: float, per_ms: float) -> Iterable[str]:
-    yield f'<text x="{_MARGIN}" y="{y}" font-size="15" font-weight="700">{bar.title}: {bar.total_ms:.0f} ms</text>'
-    x = float(_MARGIN)
+    yield f'<text x="{MARGIN}" y="{y}" font-size="15" font-weight="700">{bar.title}: {bar.total_ms:.0f} ms</text>'
+    x = float(MARGIN)
     for ms, colour in zip(bar.parts_ms, COLOURS, strict=True):
         yield (
             f'<rect class="part" x="{x:.1f}" y="{y + 10}" width="{ms * per_ms:.1f}" height="{_THICK}" fill="{colour}"/>'
         )
         x += ms * per_ms
     words = "  ·  ".join(f"{part} {ms:.1f}" for part, ms in zip(PARTS, bar.parts_ms, strict=True))
-    yield f'<text x="{_MARGIN}" y="{y + _THICK + 28}" font-size="13" fill="#57606a">{words} ms</text>'
+    yield f'<text x="{MARGIN}" y="{y + _THICK + 28}" font-size="13" fill="{PALE}">{words} ms</text>'

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tests import svg
 from tests.benchmark import __main__ as benchmark
 from tests.benchmark import gate, machine, picture, tap
 from tests.benchmark.comparison import BadFileError, Run, comparison, gain, read_run
@@ -152,7 +153,7 @@ class TestPicture:
         parts = [shape for shape in shapes if shape.get("class") == "part"]
         assert len(parts) == len(picture.KINDS) * len(PARTS)
         widths = [float(part.attrib["width"]) for part in parts[: len(PARTS)]]
-        whole = picture._WIDTH - 2 * picture._MARGIN
+        whole = svg.WIDTH - 2 * svg.MARGIN
         assert widths == pytest.approx([whole * each / 13.5 for each in (7, 5, 1, 0.5)], abs=0.1)
 
     def test_parts_follow_one_another(self) -> None:
