@@ -25,7 +25,8 @@ def main() -> None:
     parser.add_argument("--times", type=float, default=1, help="multiply the number of rounds (1)")
     parser.add_argument("--record", action="store_true", help="keep what is shown, for --table")
     parser.add_argument("--table", action="store_true", help="print what was kept, in Markdown, and run nothing")
-    parser.add_argument("--history", type=Path, metavar="FILE", help="add what was asked and answered, in JSON lines")
+    history = "add what was asked and answered, in JSON lines; draw what has no legal order into FILE.NAME.svg"
+    parser.add_argument("--history", type=Path, metavar="FILE", help=history)
     options = parser.parse_args()
     if options.table:
         print(*tables(), sep="\n")

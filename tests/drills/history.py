@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from math import inf
@@ -25,6 +26,7 @@ from tests.model.values import Pass, Request
 from tests.model.wire import read_call
 
 ENDING = ".history"
+DRAWING = "no-order.svg"  # of the first one without a legal order
 
 
 class Operation(NamedTuple):
@@ -117,7 +119,9 @@ def read(path: Path) -> list[Operation]:
 
 
 def keep(drill: str, folder: Path, file: Path) -> None:
-    """Add the histories in a folder to a file, a line for each operation."""
+    """Add the histories in a folder to a file, a line for each operation; put a drawing beside it, if there is one."""
+    if (folder / DRAWING).exists():
+        shutil.copyfile(folder / DRAWING, f"{file}.{drill}.svg")
     with file.open("a") as kept:
         for path in sorted(folder.glob(f"*{ENDING}")):
             for each in read(path):

@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator, Sequence
 from math import inf
 from pathlib import Path
 
-from tests.drills.history import ENDING, Operation, read
+from tests.drills.history import DRAWING, ENDING, Operation, read
+from tests.drills.illegal import as_svg, as_text
 from tests.model.rules import deliver
 from tests.model.values import Station
 
 MOST_STATES = 200_000
-ROWS, WIDTH = 16, 40
 
 
 class UndecidedError(Exception):
@@ -105,29 +105,16 @@ def _next(operations: Sequence[Operation], done: int, began: float, settled: Col
 
 
 def judge(folder: Path) -> list[str]:
-    """Return what is wrong with the histories in a folder, each with a picture."""
+    """Return what is wrong with the histories in a folder, each with a picture; the first is also drawn there."""
     wrong = []
+    drawing = folder / DRAWING
     for path in sorted(folder.glob(f"*{ENDING}")):
         try:
             for operations, misfit in without_order(read(path)):
-                wrong.append(
-                    f"{path.stem}: card {misfit.request.card} has no legal order\n{picture(operations, misfit)}"
-                )
+                heading = f"{path.stem}: card {misfit.request.card} has no legal order"
+                wrong.append(f"{heading}\n{as_text(operations, misfit)}")
+                if not drawing.exists():
+                    drawing.write_text(as_svg(heading, operations, misfit))
         except UndecidedError as error:
             wrong.append(f"{path.stem}: {error}")
     return wrong
-
-
-def picture(operations: Sequence[Operation], misfit: Operation) -> str:
-    """Draw the operations up to one that fits nowhere, which is marked: a line each, from its begin to its answer."""
-    before = [each for each in operations if each.began <= misfit.ended][-ROWS:]
-    start, end = min(each.began for each in before), misfit.ended
-
-    def line(each: Operation) -> str:
-        first, last = (round((WIDTH - 1) * (min(at, end) - start) / (end - start or 1)) for at in each[2:4])
-        bar = (" " * first + "=" * (last - first + 1)).ljust(WIDTH)
-        kind, session, number, card, *_ = each.request
-        mark = "   <- does not fit" if each == misfit else ""
-        return f"  |{bar}| {card} {session}-{number} {kind}: {each.answer or 'no answer'}{mark}"
-
-    return "\n".join(map(line, before))

@@ -3,6 +3,7 @@
 from contextlib import closing
 from math import inf
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,9 +11,11 @@ from common.passes import PassType
 from common.rights import TO_SELL, TO_USE
 from common.scripts import USE
 from common.settings import Settings
+from tests import svg
 from tests.drills import legal
-from tests.drills.history import ENDING, History, Operation, RecordedStore, read
-from tests.drills.legal import UndecidedError, judge, picture, without_order
+from tests.drills.history import DRAWING, ENDING, History, Operation, RecordedStore, keep, read
+from tests.drills.illegal import as_svg, as_text
+from tests.drills.legal import UndecidedError, judge, without_order
 from tests.model.defects import changed
 from tests.model.values import Pass, Request
 
@@ -157,8 +160,66 @@ def test_an_illegal_history_is_drawn(tmp_path: Path) -> None:
     (wrong,) = judge(tmp_path)
     assert "1: card 7 has no legal order" in wrong
     last = tap(12, 39, session="cd")
-    assert picture([sale(0, 20), tap(10, 15, session="ab"), last], last).splitlines() == [
+    assert as_text([sale(0, 20), tap(10, 15, session="ab"), last], last).splitlines() == [
         "  |=====================                   | 7 s0-1 sell: issued",
         "  |          ======                        | 7 ab-1 tap: granted",
         "  |            ============================| 7 cd-1 tap: granted   <- does not fit",
     ]
+
+
+def shapes_of(drawing: str, class_: str) -> list[ElementTree.Element]:
+    return [shape for shape in ElementTree.fromstring(drawing).iter() if shape.get("class") == class_]
+
+
+def test_a_drawing_has_a_bar_for_each_request_and_says_of_which_card() -> None:
+    misfit = tap(12, 39, session="cd")
+    history = [sale(0, 20), tap(10, 15, session="ab"), tap(11, inf, None, "ef"), misfit, tap(41, 42, "no-pass")]
+    drawing = as_svg("1: card 7 has no legal order", history, misfit)
+    bars = shapes_of(drawing, "request")
+    assert [bar[0].text for bar in bars] == [
+        "7 s0-1 sell: issued", "7 ab-1 tap: granted", "7 ef-1 tap: no answer", "7 cd-1 tap: granted",
+    ]  # fmt: skip
+    ends = [float(bar.attrib["x"]) + float(bar.attrib["width"]) for bar in bars]
+    assert [bar.attrib["fill"] for bar in bars] == [svg.GREEN, svg.GREEN, svg.GREY, svg.GREEN]
+    left, right = float(bars[0].attrib["x"]), ends[-1]
+    assert [(end - left) / (right - left) for end in ends] == pytest.approx([20 / 39, 15 / 39, 1, 1], abs=0.01)
+    (mark,) = shapes_of(drawing, "legal")
+    assert mark.attrib["d"].startswith(f"M{right:.1f} ")
+    texts = [*ElementTree.fromstring(drawing).itertext()]
+    assert "1: card 7 has no legal order" in texts
+    assert "4 of 5 requests" in texts
+    reason = "What was answered before 39000.0 ms has a legal order; the tap of gate, then answered granted,"
+    assert any(text.startswith(reason) for text in texts)
+
+
+def test_what_overlaps_is_drawn_below_one_another() -> None:
+    history = ILLEGAL["a gate that lets in behind fifty"]
+    bars = shapes_of(as_svg("1", history, history[-1]), "request")
+    assert len({bar.attrib["y"] for bar in bars}) == len(bars) == len(history)
+
+
+@pytest.mark.parametrize("text", ["</svg><script>", "\0\x1b[2J", '&"\ud800\ufffe'])
+def test_no_text_of_a_history_gets_into_a_drawing_as_it_is(text: str) -> None:
+    misfit = Operation(text, Request("tap", text, 1, text), 0, 1, text)
+    drawing = as_svg(text, [misfit], misfit)
+    drawing.encode()
+    assert {each.tag.rpartition("}")[2] for each in ElementTree.fromstring(drawing).iter()} == {
+        "svg", "title", "desc", "rect", "text", "path",
+    }  # fmt: skip
+
+
+def test_only_what_has_no_order_is_drawn_beside_the_kept_history(tmp_path: Path) -> None:
+    kept, folder = tmp_path / "run.jsonl", tmp_path / "drill"
+    folder.mkdir()
+    request = Request("tap", "a", 1, "7")
+    History(folder / f"1{ENDING}").record("gate", request, lambda: "no-pass")
+    assert judge(folder) == []
+    keep("cuts", folder, kept)
+    assert [*tmp_path.glob("*.svg")] == []
+    for round_ in (2, 3):
+        History(folder / f"{round_}{ENDING}").record("gate", request, lambda: "granted")
+    assert len(judge(folder)) == 2
+    keep("cuts", folder, kept)
+    drawing = (tmp_path / "run.jsonl.cuts.svg").read_text()
+    assert drawing == (folder / DRAWING).read_text()
+    assert '<title id="title">2: card 7 has no legal order</title>' in drawing
