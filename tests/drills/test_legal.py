@@ -39,6 +39,10 @@ def change(kind: str, began: float, ended: float, answer: str | None = "done", *
     return Operation("desk", request, began, ended, answer)
 
 
+def shapes_of(drawing: str, class_: str) -> list[ElementTree.Element]:
+    return [shape for shape in ElementTree.fromstring(drawing).iter() if shape.get("class") == class_]
+
+
 LEGAL = {
     "nothing": [],
     "one after the other": [sale(0, 1), tap(2, 3), tap(4, 5, "no-pass")],
@@ -135,6 +139,7 @@ def test_a_drill_is_judged(settings: Settings, tmp_path: Path) -> None:
     (wrong,) = judge(tmp_path)
     assert wrong.count("tap: granted") == 11
     assert wrong.endswith("<- does not fit")
+    assert len(shapes_of((tmp_path / DRAWING).read_text(), "request")) == 12
 
 
 def answer_is_lost() -> str:
@@ -165,10 +170,6 @@ def test_an_illegal_history_is_drawn(tmp_path: Path) -> None:
         "  |          ======                        | 7 ab-1 tap: granted",
         "  |            ============================| 7 cd-1 tap: granted   <- does not fit",
     ]
-
-
-def shapes_of(drawing: str, class_: str) -> list[ElementTree.Element]:
-    return [shape for shape in ElementTree.fromstring(drawing).iter() if shape.get("class") == class_]
 
 
 def test_a_drawing_has_a_bar_for_each_request_and_says_of_which_card() -> None:
