@@ -15,7 +15,6 @@ COLOURS = {"ok": svg.GREEN, "refused": svg.ORANGE, "no answer: unknown": svg.GRE
 _OK, _REFUSED, _UNKNOWN, _MISFIT = COLOURS.values()
 _LEFT, _RIGHT, _TOP, _LANE, _THICK, _LETTER = 170, svg.WIDTH - svg.MARGIN, 160, 24, 18, 7
 
-
 Scale = Callable[[float], float]  # from a time to where it is drawn
 
 
@@ -46,13 +45,14 @@ def as_svg(heading: str, operations: Sequence[Operation], misfit: Operation) -> 
 
     rows, bottom = _rows(drawn, misfit, x)
     sentence = (
-        f"What was answered before {1000 * (misfit.ended - start):.1f} ms has a legal order; the {misfit.request.kind}"
-        f" of {printable(misfit.client, 20)}, then answered {printable(misfit.answer, 20)}, fits nowhere in it."
+        f"What was answered before {1000 * (misfit.ended - start):.1f} ms (dashed) has a legal order; the"
+        f" {misfit.request.kind} of {printable(misfit.client, 15)}, then answered {printable(misfit.answer, 15)},"
+        " fits nowhere in it."
     )
     few = f"{len(drawn)} of {len(operations)} requests"
     shapes = [
         *svg.legend(COLOURS),
-        f'<text x="{svg.MARGIN}" y="108" font-size="14">{escape(sentence)}</text>',
+        f'<text x="{svg.MARGIN}" y="108" font-size="13">{escape(sentence)}</text>',
         f'<text x="{svg.MARGIN}" y="140" font-size="12" fill="{svg.PALE}">{few}</text>',
         *_axis(start, end, x, bottom),
         f'<path class="legal" d="M{x(misfit.ended):.1f} 146V{bottom}" stroke="{_MISFIT}" stroke-dasharray="6 4"/>',

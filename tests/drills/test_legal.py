@@ -189,7 +189,7 @@ def test_a_drawing_has_a_bar_for_each_request_and_says_of_which_card() -> None:
     texts = [*ElementTree.fromstring(drawing).itertext()]
     assert "1: card 7 has no legal order" in texts
     assert "4 of 5 requests" in texts
-    reason = "What was answered before 39000.0 ms has a legal order; the tap of gate, then answered granted,"
+    reason = "What was answered before 39000.0 ms (dashed) has a legal order; the tap of gate, then answered granted,"
     assert any(text.startswith(reason) for text in texts)
 
 
