@@ -43,24 +43,24 @@ class Drill(NamedTuple):
 
 
 DRILLS: Mapping[str, Drill] = {
-    "cuts": Drill(cuts.cuts, 500, 500, "connections cut at any byte of a request or its reply"),
-    "cuts-default-retries": Drill(cuts.cuts_with_default_retries, 500, 500, "the same with redis-py's own ten retries"),
+    "cuts": Drill(cuts.cuts, 250, 500, "connections cut at any byte of a request or its reply"),
+    "cuts-default-retries": Drill(cuts.cuts_with_default_retries, 250, 500, "the same with redis-py's own ten retries"),
     "gates-at-once": Drill(races.gates_at_once, 20, 20, "50 gates ask for one ten trip pass"),
-    "gates-single-trip": Drill(races.gates_with_a_single_trip, 5, 5, "8 gates, one card, one trip"),
-    "terminals-one-card": Drill(races.terminals_with_one_card, 5, 5, "8 terminals sell to one card"),
+    "gates-single-trip": Drill(races.gates_with_a_single_trip, 3, 5, "8 gates, one card, one trip"),
+    "terminals-one-card": Drill(races.terminals_with_one_card, 3, 5, "8 terminals sell to one card"),
     "bad-networks": Drill(bad_networks.bad_networks, 5, 5, "slow, narrow, silent, gone and broken networks"),
-    "crashes": Drill(crashes.crashes, 20, 20, "servers and devices killed under load"),
+    "crashes": Drill(crashes.crashes, 12, 20, "servers and devices killed under load"),
     "restarts": Drill(restarts.restarts, 3, 3, "a server set up as in `deploy/`, stopped and killed"),
     "broken-lines": Drill(
-        broken_lines.broken_lines, 5000, 5000, "the monitor's connection broken; the rounds are events"
+        broken_lines.broken_lines, 2000, 5000, "the monitor's connection broken; the rounds are events"
     ),
     "torn-cards": Drill(torn_cards.torn_cards, 200, 200, "cards taken away in the middle of a read"),
     "loose-wires": Drill(torn_cards.loose_wires, 20, 20, "the reader's wires pulled and put back"),
     "noise-on-channels": Drill(fuzz.noise_on_channels, 10_000, 10_000, "random bytes as messages and journal entries"),
-    "noise-in-passes": Drill(fuzz.noise_in_passes, 10_000, 10_000, "random bytes as passes"),
+    "noise-in-passes": Drill(fuzz.noise_in_passes, 4000, 10_000, "random bytes as passes"),
     "noise-from-the-reader": Drill(fuzz.noise_from_the_reader, 5000, 5000, "random bytes as the reader's answers"),
     "failovers": Drill(
-        failovers.failovers_with_replication, 3, 3, "the primary lost, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
+        failovers.failovers_with_replication, 2, 3, "the primary lost, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
     ),
     "failovers-without": Drill(
         failovers.failovers_without, 3, 3, "the same with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=0`: what that costs"
@@ -102,23 +102,23 @@ DRILLS: Mapping[str, Drill] = {
     ),
     "year": Drill(
         year.year,
-        3,
+        1,
         12,
         "a year of a station: rush hours, a leap day, summer time, a clock set back; a round is a month",
     ),
-    "server-stalled": Drill(OUTAGES["server-stalled"], 20, 500, "the server stopped (SIGSTOP) and continued"),
+    "server-stalled": Drill(OUTAGES["server-stalled"], 12, 500, "the server stopped (SIGSTOP) and continued"),
     "bytes-held-back": Drill(
-        OUTAGES["bytes-held-back"], 20, 500, "a network that passes nothing on, or a trickle, until the end"
+        OUTAGES["bytes-held-back"], 12, 500, "a network that passes nothing on, or a trickle, until the end"
     ),
-    "answers-cut": Drill(OUTAGES["answers-cut"], 20, 500, "each answer to a tap, a reversal or everything cut"),
+    "answers-cut": Drill(OUTAGES["answers-cut"], 12, 500, "each answer to a tap, a reversal or everything cut"),
     "gate-killed": Drill(
-        OUTAGES["gate-killed"], 20, 500, "a gate killed at a moment of a tap, or with its network silent"
+        OUTAGES["gate-killed"], 12, 500, "a gate killed at a moment of a tap, or with its network silent"
     ),
     "gate-stopped": Drill(
-        OUTAGES["gate-stopped"], 20, 500, "a gate stopped (SIGSTOP) at a moment of a tap and continued"
+        OUTAGES["gate-stopped"], 12, 500, "a gate stopped (SIGSTOP) at a moment of a tap and continued"
     ),
     "too-few-replicas": Drill(
-        OUTAGES["too-few-replicas"], 20, 500, "the replica killed or stopped, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
+        OUTAGES["too-few-replicas"], 12, 500, "the replica killed or stopped, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
     ),
     "failovers-under-riders": Drill(
         OUTAGES["failovers-under-riders"],

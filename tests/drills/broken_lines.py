@@ -20,7 +20,7 @@ KILLS, RESTARTS = 20, 5
 SILENCE_S = 12.0
 NOTICED_WITHIN_S = 10.0
 EVENTS = 5000
-EVENT_INTERVAL_S = 0.004
+TRAFFIC_S = 20.0  # at least: events are published all through the trouble
 
 
 def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
@@ -51,7 +51,7 @@ def broken_lines(program: Path, folder: Path, rounds: int = EVENTS) -> Outcome:
 def _ride(gate: PassStore, rounds: int) -> None:
     for number in range(rounds):
         until_answered(partial(gate.use, str(number)))
-        time.sleep(EVENT_INTERVAL_S)
+        time.sleep(TRAFFIC_S / rounds)
 
 
 def _trouble(server: Server, proxy: FaultProxy, monitor: Program) -> float:

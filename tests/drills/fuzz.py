@@ -18,6 +18,7 @@ from tests.drills.drill import Outcome, require, require_clean_log, seeded_rando
 from tests.processes import Program, wait_for
 
 NOISE = Path(__file__).with_name("noise")
+AT_ONCE = 100  # messages
 TYPES = [*PassType, "TEN_TRIPS", ""]
 TRIPS = ["10", "1", "0", "-1", "1e3", "0x10", " 1", "1.5", "01", "9" * 30, "nan", "inf", ""]
 
@@ -32,10 +33,13 @@ def noise_on_channels(program: Path, folder: Path, rounds: int = 10_000) -> Outc
             Program("system_monitor", "--json", environment=environment) as as_json,
         ):
             wait_for(lambda: len(redis.client_list(_type="pubsub")) == 2)
-            for _ in range(rounds):
-                redis.publish(b"pass-" + _bytes(chance, 20), _payload(chance))
-                if chance.random() < 0.1:
-                    redis.xadd(JOURNAL, {_bytes(chance, 9) or b"x": b"", b"channel": _payload(chance)})
+            for begin in range(0, rounds, AT_ONCE):
+                with redis.pipeline(transaction=False) as pipeline:
+                    for _ in range(begin, min(begin + AT_ONCE, rounds)):
+                        pipeline.publish(b"pass-" + _bytes(chance, 20), _payload(chance))
+                        if chance.random() < 0.1:
+                            pipeline.xadd(JOURNAL, {_bytes(chance, 9) or b"x": b"", b"channel": _payload(chance)})
+                    pipeline.execute()
             redis.publish("pass-denied", '{"cardSerialNumber":"the middle"}')
             for monitor in (plain, as_json):
                 monitor.wait_for_output("the middle")

@@ -33,9 +33,10 @@ from tests.model.values import Card, Pass, Receipt, Station
 from tests.model.values import Request as Asked
 
 ZONE = ZoneInfo("Europe/Zurich")
-FIRST_DAY = date(2027, 9, 1)  # of a year with 29 February
-SET_BACK_AT = datetime(2027, 11, 16, 23, tzinfo=ZONE)  # the server's clock, by an hour
-SET_RIGHT_AT = datetime(2027, 11, 17, 3, tzinfo=ZONE)
+FIRST_DAY = date(2027, 10, 1)  # of a year with 29 February; summer time ends in its first month
+RESTART_ON = 14  # of each month, beside the first
+SET_BACK_AT = datetime(2027, 10, 19, 23, tzinfo=ZONE)  # the server's clock, by an hour
+SET_RIGHT_AT = datetime(2027, 10, 20, 3, tzinfo=ZONE)
 GATES = [f"gate-{number}" for number in range(1, 21)]
 TERMINALS = [f"terminal-{number}" for number in range(1, 5)]
 COMMUTERS, OTHERS = 900, 400
@@ -157,13 +158,16 @@ class _Year:
         self._failures: list[str] = []
 
     def live(self, months: int) -> Outcome:
-        """Live through the months, each after a restart of all devices and of the server."""
+        """Live through the months, with restarts of all devices and of the server."""
         sizes = []
         day = FIRST_DAY
         for _ in range(months):
             begin = day
             self._restart()
             while day.month == begin.month:
+                if day.day == RESTART_ON:
+                    self._live_a_tick(_midnight(day))
+                    self._restart()
                 self._live_a_day(day)
                 day += timedelta(days=1)
             self._live_a_tick(_midnight(day))
