@@ -56,18 +56,19 @@ class Moments:
         """When `settle` has something to do."""
         times = [self._changed_at[lamp] + SETTLE_S for lamp in self._flashing]
         if self._open:
-            since = self._open.at if self._lit else max([self._open.at, *self._changed_at.values()])
-            times.append(since + SETTLE_S)  # a dark lamp may be one that flashes
+            times.append(self._end_of(self._open))
         return min(times, default=None)
 
     def settle(self, now: float) -> Iterator[Moment]:
         """Yield what is complete at this time."""
         while (due := self.due) is not None and due <= now:
+            goes_on = self._open is not None and self._end_of(self._open) > due
             for lamp in [lamp for lamp in self._flashing if self._changed_at[lamp] + SETTLE_S <= now]:
                 self._flashing.discard(lamp)
                 if self._lit != self._told:
                     self._opened(due).changed.add(lamp)
-            yield from self.close()
+            if not goes_on:
+                yield from self.close()
 
     def close(self) -> Iterator[Moment]:
         """End the moment that is open, and yield it."""
@@ -77,6 +78,10 @@ class Moments:
             if moment.changed:
                 self._told = self._lit | self._flashing
             yield moment
+
+    def _end_of(self, moment: Moment) -> float:
+        since = moment.at if self._lit else max([moment.at, *self._changed_at.values()])
+        return since + SETTLE_S  # a dark lamp may be one that flashes
 
     def _opened(self, at: float) -> Moment:
         self._open = self._open or Moment(at)

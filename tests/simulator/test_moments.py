@@ -49,6 +49,12 @@ def test_a_denial_is_one_line_however_often_the_lamp_flashes() -> None:
     assert told(*CLOSED, *DENIED, *FLASHES)[1:] == [(1.0, "red flashes access-denied denied")]
 
 
+def test_a_denial_is_one_line_also_where_another_lamp_has_just_ceased_to_flash() -> None:
+    fault: list[Doing] = [(-1.2, LAMP, "yellow on"), (-0.79, LAMP, "yellow off")]
+    lines = told(*CLOSED, *fault, *DENIED, *FLASHES)[1:]
+    assert [line for _, line in lines] == ["red,yellow flashes", "red flashes access-denied denied"]
+
+
 def test_a_denial_while_green_stands() -> None:
     lamps: list[Doing] = [(2, LAMP, "green off"), (2, LAMP, "red on")]
     lines = told(*CLOSED, *GRANTED, *lamps, *later(2, DENIED), *later(2, FLASHES))[1:]

@@ -27,7 +27,7 @@ def lines_of(terminal: Terminal, source: str, since: int) -> list[str]:
 def test_tab_completes_each_word_and_a_denial_has_one_line_of_flashes(terminal: Terminal) -> None:
     since = len(terminal.text)
     terminal.type(f"ta{TAB}G{TAB}3{END_OF_LINE}")
-    terminal.wait_for("access-denied  card 249563987248: no-pass")
+    terminal.wait_for("card 249563987248: no-pass")
     terminal.type(f"wait 4{END_OF_LINE}cut monitor{END_OF_LINE}CUT monitor{END_OF_LINE}")
     terminal.wait_for("the network cable of monitor is pulled already")  # after all flashes
     said = lines_of(terminal, "gate", since)
