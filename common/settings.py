@@ -95,7 +95,7 @@ class Settings:
     redis_username: str | None = _row("the user to log in as", "Redis's default user", None)
     redis_password: str | None = _row("the password", "none", None, is_secret=True)
     redis_tls: bool = _row("yes: use TLS", "no", False, _YES_OR_NO)
-    redis_tls_ca: str | None = _row("a file of certificates to trust", "the system's", None, _CERTIFICATES)
+    redis_tls_ca: str | None = _row("a file of certificates to trust, beside the system's", "none", None, _CERTIFICATES)
     redis_tls_cert: str | None = _row("this device's certificate, if Redis asks for one", "none", None, _CERTIFICATES)
     redis_tls_key: str | None = _row("the file of its private key", "none", None, _KEY, is_secret=True)
     redis_sentinels: Sequence[tuple[str, int]] = _row("Redis Sentinels, in place of the above", "none", (), _ADDRESSES)

@@ -19,7 +19,7 @@ from tests.drills import (
     torn_cards,
     year,
 )
-from tests.drills.drill import Outcome
+from tests.drills.drill import BrokenGuaranteeError, Outcome
 from tests.drills.legal import judge
 from tests.drills.outages import OUTAGES
 from tests.drills.splits import SPLITS
@@ -132,5 +132,8 @@ DRILLS: Mapping[str, Drill] = {
 
 def run_drill(name: str, program: Path, folder: Path, rounds: int) -> Outcome:
     """Run a drill, and judge the histories that it has left in the folder, if it keeps any."""
-    outcome = DRILLS[name].run(program, folder, rounds)
+    try:
+        outcome = DRILLS[name].run(program, folder, rounds)
+    except BrokenGuaranteeError as broken:
+        outcome = Outcome(0, failures=(str(broken),))
     return replace(outcome, failures=(*outcome.failures, *judge(folder)))
