@@ -61,6 +61,7 @@ class Film:
         self._reads(self._device("Sales terminal"), "Thank you. Your card now has a ten trip pass")
         self._reads(self._hint, "The card has a pass. Now tap it at the gate")
         self._take("sold")
+        expect(self._button("^Card 2, 10 trips left$")).to_be_visible(timeout=MOST_MS)  # not on a reader: it was tapped
 
     def _travel(self) -> None:
         self._lay_at_gate()
@@ -119,7 +120,10 @@ class Film:
         self._click("^lay a card here: card reader of the entry gate")
 
     def _click(self, name: str) -> None:
-        self._page.get_by_role("button", name=re.compile(name)).click()
+        self._button(name).click()
+
+    def _button(self, name: str) -> Locator:
+        return self._page.get_by_role("button", name=re.compile(name))
 
     def _reads(self, place: Locator, words: str) -> None:
         """Wait until the page says so there, in sight."""
