@@ -101,11 +101,33 @@ def network(server: Server) -> Iterator[FaultProxy]:
         yield network
 
 
+class Log(logging.Handler):
+    """What is logged of Redis itself, also between the phases of a test, where caplog loses it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+
+    def lines(self, count: int) -> list[str]:
+        """Wait for so many: devices are in service, or not, a moment before they say so."""
+        wait_for(lambda: len(self._lines) >= count)
+        return self._lines
+
+
 @pytest.fixture
-def station(
-    network: FaultProxy, board: Board, clock: FakeClock, redis: Redis, caplog: pytest.LogCaptureFixture
-) -> Iterator[Station]:
-    caplog.set_level(logging.INFO)
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[Log]:
+    logger, log = logging.getLogger(redis_link.__name__), Log()
+    caplog.set_level(logging.INFO, logger.name)
+    logger.addHandler(log)
+    yield log
+    logger.removeHandler(log)
+
+
+@pytest.fixture
+def station(network: FaultProxy, board: Board, clock: FakeClock, redis: Redis, log: Log) -> Iterator[Station]:
     redis.hset(SERIAL_NUMBER, mapping={"passType": "TEN_TRIP", "tripsRemaining": TRIPS})
     with ExitStack() as cleanup:
         yield Station(network, board, clock, cleanup)
@@ -134,23 +156,7 @@ def taken(redis: Redis) -> int:
     return lost
 
 
-def told(caplog: pytest.LogCaptureFixture, count: int) -> list[str]:
-    """Return what the log says of Redis itself, also while the devices were made, once that is so many lines.
-
-    They are in service, or not, a moment before they say so.
-    """
-
-    def lines() -> list[str]:
-        records = [*caplog.get_records("setup"), *caplog.get_records("call")]
-        return [record.getMessage() for record in records if record.name == "common.redis_link"]
-
-    wait_for(lambda: len(lines()) >= count)
-    return lines()
-
-
-def test_answers_after_0_3_s_are_in_time(
-    station: Station, network: FaultProxy, redis: Redis, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_answers_after_0_3_s_are_in_time(station: Station, network: FaultProxy, redis: Redis, log: Log) -> None:
     network.delay_s = 0.15
     station.wait_until_in_service()
     assert station.enter() == IN_SERVICE
@@ -158,7 +164,7 @@ def test_answers_after_0_3_s_are_in_time(
     assert station.problems == [None, None]
     assert (taken(redis), sales(redis).total()) == (1, 1)
     connected = f"connected to Redis at 127.0.0.1:{network.port}"
-    assert told(caplog, 2) == [connected] * 2
+    assert log.lines(2) == [connected] * 2
 
 
 @pytest.mark.usefixtures("hurried")
@@ -169,21 +175,21 @@ def test_answers_after_0_9_s_or_never_close_the_station_until_they_come_in_time(
     station: Station,
     network: FaultProxy,
     redis: Redis,
-    caplog: pytest.LogCaptureFixture,
+    log: Log,
     begin: Callable[[FaultProxy], None],
     end: Callable[[FaultProxy], None],
 ) -> None:
     connected = f"connected to Redis at 127.0.0.1:{network.port}"
     station.wait_until_in_service()
-    assert told(caplog, 2) == [connected] * 2
+    assert log.lines(2) == [connected] * 2
     begin(network)
     late = f"Redis at 127.0.0.1:{network.port} does not answer in time: check the network"
     wait_for(lambda: station.problems == [late, late])
     assert (station.enter(), station.buy()) == (CLOSED, "out-of-service")
-    assert told(caplog, 4)[2:] == [late] * 2
+    assert log.lines(4)[2:] == [late] * 2
     end(network)
     station.wait_until_in_service()
-    assert told(caplog, 6)[4:] == [connected] * 2
+    assert log.lines(6)[4:] == [connected] * 2
     assert (taken(redis), sales(redis).total()) == (0, 0)
     assert (station.enter(), station.buy()) == (IN_SERVICE, THANKS)
     assert (taken(redis), sales(redis).total()) == (1, 1)

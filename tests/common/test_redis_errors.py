@@ -17,6 +17,7 @@ from common.redis_errors import explain
 from common.settings import PREFIX, Settings
 from simulator.server import Server, free_port
 from tests.processes import wait_for
+from tests.troubles import node_of_a_cluster
 
 SETTINGS = Settings("gate-1", redis_host="redis.example")
 WHERE = "Redis at redis.example:6379"
@@ -203,6 +204,5 @@ def test_a_right_taken_away(own_server: Server) -> None:
 
 
 def test_a_node_of_a_cluster(server_program: Path, tmp_path: Path) -> None:
-    options = "--cluster-enabled", "yes", "--cluster-port", str(free_port())
-    with Server(server_program, tmp_path, *options) as server:
+    with node_of_a_cluster(server_program, tmp_path) as server:
         assert said_of(server).startswith("is a node of a cluster: use a server that is none, or Sentinels")

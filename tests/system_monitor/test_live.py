@@ -4,7 +4,7 @@ import io
 import re
 import socketserver
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.fake_clock import FakeClock
 from tests.in_process import RecordingServiceManager
 from tests.system_monitor.pieces import Pieces
 from tests.system_monitor.watching import Ended, Watch, published
+from tests.troubles import node_of_a_cluster
 
 CARD = "43405556992"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -163,25 +164,24 @@ class Naps(FakeClock):
         raise Ended
 
 
+def replica_without_its_primary(program: Path, folder: Path) -> Server:
+    return Server(program, folder, "--replica-serve-stale-data", "no", "--replicaof", "127.0.0.1", "1")
+
+
 @pytest.mark.process
 @pytest.mark.parametrize(
-    ("options", "command", "reason"),
+    ("make", "reason"),
     [
-        (
-            ["--replica-serve-stale-data", "no"],
-            ["REPLICAOF", "127.0.0.1", "1"],
-            "is a replica that has lost its primary",
-        ),
-        (["--cluster-enabled", "yes"], ["PING"], "is a node of a cluster"),
+        (replica_without_its_primary, "is a replica that has lost its primary"),
+        (node_of_a_cluster, "is a node of a cluster"),
     ],
 )
 def test_a_server_that_cannot_be_read_is_told_once(
-    server_program: Path, tmp_path: Path, options: list[str], command: list[str], reason: str
+    server_program: Path, tmp_path: Path, make: Callable[[Path, Path], Server], reason: str
 ) -> None:
     clock, errors = Naps(until=60), io.StringIO()
     terminal = Terminal(Renderer(PLAIN), True, io.StringIO(), errors)
-    with Server(server_program, tmp_path, *options) as server, server.client() as redis:
-        redis.execute_command(*command)
+    with make(server_program, tmp_path) as server:
         source = RedisSource(Settings("test", redis_port=server.port))
         monitor = Monitor(source, Selection(), terminal, clock, RecordingServiceManager(clock))
         with pytest.raises(Ended):
