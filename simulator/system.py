@@ -21,7 +21,7 @@ BUTTONS = {"single": wiring.RED.bcm, "ten": wiring.YELLOW.bcm, "two": wiring.GRE
 SURVIVING_RESTARTS = ("--appendonly", "yes", "--appendfsync", "no")  # of the server, not of the machine
 HOLD_S = 0.5  # a rider's tap
 REST_S = 0.5  # longer than the 300 ms that end a presentation
-PRESS_S = 0.25
+PRESS_S = 0.25  # the shortest press of a person
 
 
 class NotPossibleError(ValueError):
@@ -49,6 +49,7 @@ class System:
         self._places: dict[str, str] = {}
         self._cables: dict[str, FaultProxy] = {}
         self._cut: set[str] = set()
+        self._down_since: dict[str, float] = {}
         self._is_closed = False
         self.devices: dict[str, Device] = {}
         self._cleanup = ExitStack()
@@ -107,7 +108,6 @@ class System:
     def press(self, button: str) -> None:
         """Press a button of the terminal and release it."""
         self.hold(button)
-        time.sleep(PRESS_S)
         with suppress(NotPossibleError):  # somebody else has released it
             self.release(button)
 
@@ -121,10 +121,12 @@ class System:
         """Press a button and keep it down."""
         with self._lock:
             _require(button not in self.held, f"the button {button} is held down already: release it first")
+            self._down_since[button] = time.monotonic()
             self.devices["terminal"].pi.press(BUTTONS[button])
 
     def release(self, button: str) -> None:
-        """Release a button."""
+        """Release a button that has been down for `PRESS_S`: a page's press and its end may arrive together."""
+        time.sleep(max(0.0, self._down_since.get(button, 0.0) + PRESS_S - time.monotonic()))
         with self._lock:
             _require(button in self.held, f"the button {button} is not held down")
             self.devices["terminal"].pi.release(BUTTONS[button])

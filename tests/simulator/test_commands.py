@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from common.keys import JOURNAL
 from simulator.commands import REFUSALS, CommandLine
 from simulator.demo_cards import serial_number
 from simulator.history import History
-from simulator.system import BUTTONS, NotPossibleError, System
+from simulator.system import BUTTONS, PRESS_S, NotPossibleError, System
 from tests.processes import wait_for
 
 pytestmark = [pytest.mark.process, pytest.mark.xdist_group("a system")]
@@ -115,6 +116,13 @@ def test_a_button_has_the_name_of_its_pass_and_of_its_colour(commands: CommandLi
         assert system.devices["terminal"].pi.pressed == {wire.bcm}
         assert [BUTTONS[button] for button in system.held] == [wire.bcm]
         commands.run(f"release {system.held[0]}")
+
+
+def test_a_press_is_as_long_as_that_of_a_person_also_if_its_end_comes_at_once(commands: CommandLine) -> None:
+    began = time.monotonic()
+    commands.run("hold red")
+    commands.run("release red")
+    assert time.monotonic() - began >= PRESS_S
 
 
 def test_help_and_its_short_name(commands: CommandLine, answers: list[str]) -> None:
