@@ -381,8 +381,12 @@ class TestStore:
     def test_a_busy_gate_has_one_too(
         self, redis: Redis, settings: Settings, service_manager: RecordingServiceManager
     ) -> None:
-        with self.store(settings, service_manager) as store:
-            wait_for(lambda: store.problem is None)
+        clock = FakeClock()
+        with PassStore(settings, TO_SELL, pulse=Pulse("entry-gate", settings, service_manager, clock)) as store:
+            wait_for(lambda: statuses(redis))
+            redis.delete(DEVICES)
+            store.look("7")
+            clock.sleep(INTERVAL_S)
 
             def tap() -> bool:
                 store.look("7")
