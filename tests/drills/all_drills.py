@@ -106,19 +106,19 @@ DRILLS: Mapping[str, Drill] = {
         12,
         "a year of a station: rush hours, a leap day, summer time, a clock set back; a round is a month",
     ),
-    "server-stalled": Drill(OUTAGES["server-stalled"], 6, 500, "the server stopped (SIGSTOP) and continued"),
+    "server-stalled": Drill(OUTAGES["server-stalled"], 20, 500, "the server stopped (SIGSTOP) and continued"),
     "bytes-held-back": Drill(
-        OUTAGES["bytes-held-back"], 12, 500, "a network that passes nothing on, or a trickle, until the end"
+        OUTAGES["bytes-held-back"], 20, 500, "a network that passes nothing on, or a trickle, until the end"
     ),
-    "answers-cut": Drill(OUTAGES["answers-cut"], 12, 500, "each answer to a tap, a reversal or everything cut"),
+    "answers-cut": Drill(OUTAGES["answers-cut"], 20, 500, "each answer to a tap, a reversal or everything cut"),
     "gate-killed": Drill(
-        OUTAGES["gate-killed"], 12, 500, "a gate killed at a moment of a tap, or with its network silent"
+        OUTAGES["gate-killed"], 20, 500, "a gate killed at a moment of a tap, or with its network silent"
     ),
     "gate-stopped": Drill(
-        OUTAGES["gate-stopped"], 6, 500, "a gate stopped (SIGSTOP) at a moment of a tap and continued"
+        OUTAGES["gate-stopped"], 20, 500, "a gate stopped (SIGSTOP) at a moment of a tap and continued"
     ),
     "too-few-replicas": Drill(
-        OUTAGES["too-few-replicas"], 12, 500, "the replica killed or stopped, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
+        OUTAGES["too-few-replicas"], 20, 500, "the replica killed or stopped, with `TRANSIT_PASS_DEMO_REDIS_REPLICAS=1`"
     ),
     "failovers-under-riders": Drill(
         OUTAGES["failovers-under-riders"],
