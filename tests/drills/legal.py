@@ -96,9 +96,12 @@ def _next(operations: Sequence[Operation], done: int, began: float, settled: Col
             continue
         if each.answer is not None:
             first_end = min(first_end, each.ended)
-        # Of those that do the same, the one that ends first may come first.
-        same = each.request._replace(session="", number=0), each.answer
-        alike = index if each.request[1:3] in settled or each.answer is None else same
+        # Of those that do the same, the one that ends first may come first, and of repetitions the first.
+        alike: object = each.request._replace(session="", number=0), each.answer
+        if each.answer is None:
+            alike = each.request
+        elif each.request[1:3] in settled:
+            alike = index
         if alike not in found or each.ended < operations[found[alike]].ended:
             found[alike] = index
     return sorted(found.values(), key=lambda index: (operations[index].answer is None, operations[index].ended))[::-1]

@@ -43,6 +43,11 @@ def shapes_of(drawing: str, class_: str) -> list[ElementTree.Element]:
     return [shape for shape in ElementTree.fromstring(drawing).iter() if shape.get("class") == class_]
 
 
+REPEATED = [
+    sale(0, 1), tap(2, 3), tap(4, inf, None, "a"), *(reversal("a", 5 + n, inf, None) for n in range(30)),
+    sale(40, 41, type_=TEN), tap(42, 43), reversal("a", 44, 45, "no-pass"),
+]  # fmt: skip
+
 LEGAL = {
     "nothing": [],
     "one after the other": [sale(0, 1), tap(2, 3), tap(4, 5, "no-pass")],
@@ -66,6 +71,7 @@ LEGAL = {
     "an owed trip": [
         sale(0, 1), tap(2, inf, None, "a"), sale(3, 4, type_=TWO_HOUR), reversal("a", 5, 6, "owed"), tap(7, 8),
     ],
+    "a reversal that was repeated thirty times": [*REPEATED, tap(46, 47)],
     "fifty gates": [sale(0, 1, type_=TEN),
         *(tap(2, 9 + n / 100, "no-pass", f"n{n}") for n in range(40)),
         *(tap(3, 8 + n / 100, "granted", f"g{n}") for n in range(10)),
@@ -76,6 +82,7 @@ LEGAL = {
     "a pass that is moved": [sale(0, 1), change("move", 2, 3, seen=Pass(SINGLE), other="8"), tap(4, 5, "no-pass")],
 }  # fmt: skip
 ILLEGAL = {
+    "a reversal that was repeated thirty times": [*REPEATED, tap(46, 47, "no-pass")],
     "a lost update": [sale(0, 1, type_=TEN), *(tap(2 + n, 3 + n) for n in range(11))],
     "a double grant": [sale(0, 1), tap(2, 9), tap(3, 8)],
     "two sales at once": [sale(0, 5), sale(1, 6, type_=TEN)],
