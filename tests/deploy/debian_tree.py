@@ -81,9 +81,9 @@ class DebianTree:
 
 
 def make_debian(suite: str, folder: Path, *options: str) -> None:
-    """Put a small Debian of this release there; it need not survive a power cut."""
-    command = ["mmdebstrap", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", *options]
-    subprocess.run([*command, suite, folder, "http://deb.debian.org/debian"], check=True, capture_output=True)
+    """Put a small Debian of this release there; it need not survive a power cut. What it mounts ends with it."""
+    command = ["unshare", "--mount", "mmdebstrap", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
+    subprocess.run([*command, *options, suite, folder, "http://deb.debian.org/debian"], check=True, capture_output=True)
 
 
 def share_the_network(tree: Path) -> None:
@@ -108,12 +108,3 @@ def run_outside(*command: str, **environment: str) -> subprocess.CompletedProces
     return subprocess.run(
         command, env={**outer, **environment}, check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
-
-
-def remove_tree(folder: Path) -> None:
-    """Unmount what mmdebstrap may have left mounted there, and remove the tree."""
-    mounted = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
-    for place in reversed(mounted):
-        if Path(place).is_relative_to(folder):
-            subprocess.run(["umount", place], check=True)
-    shutil.rmtree(folder)

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.deploy.booted_debian import BootedDebian
-from tests.deploy.debian_tree import remove_tree
 from tests.deploy.without_devices import require_told_as_stand_ins
 from tests.processes import REPOSITORY, wait_for
 
@@ -33,7 +32,7 @@ def debian(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         finally:
             debian.close()
     finally:
-        remove_tree(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture

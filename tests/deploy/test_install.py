@@ -17,7 +17,7 @@ from simulator.server import Server
 from simulator.virtual_pi.station import VirtualPi
 from tests import gpio_errors
 from tests.common.test_pins import MESSAGES
-from tests.deploy.debian_tree import DebianTree, remove_tree
+from tests.deploy.debian_tree import DebianTree
 from tests.deploy.without_devices import require_told_as_stand_ins
 from tests.journal import entries
 from tests.processes import REPOSITORY
@@ -47,7 +47,7 @@ pytestmark = [pytest.mark.process, pytest.mark.xdist_group("debian-tree")]
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianTree]:
     missing = [] if os.geteuid() == 0 else ["root's rights"]
-    missing += [tool for tool in ("mmdebstrap", "dpkg-deb", "systemctl") if not shutil.which(tool)]
+    missing += [tool for tool in ("mmdebstrap", "unshare", "dpkg-deb", "systemctl") if not shutil.which(tool)]
     if missing:
         reason = f"installing into a Debian tree needs {', '.join(missing)}"
         pytest.fail(reason) if "CI" in os.environ else pytest.skip(reason)
@@ -56,7 +56,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianTree]:
     try:
         yield DebianTree(folder)
     finally:
-        remove_tree(folder)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
