@@ -1,7 +1,6 @@
 """A Redis or Valkey server as a process."""
 
 import itertools
-import os
 import random
 import shutil
 import signal
@@ -22,8 +21,7 @@ START_LIMIT_S = 10.0
 STOP_LIMIT_S = 10.0
 READY = b"Ready to accept connections"
 
-# Processes that start one after the other have no port in common: a port is free until its server has started.
-_server_ports = itertools.cycle(random.sample(range(20_000 + os.getpid() % 16, 32_000, 16), 750))
+_server_ports = itertools.cycle(random.sample(range(20_000, 32_000), 12_000))
 
 
 class ServerError(RuntimeError):
@@ -77,7 +75,7 @@ class Server:
             configuration: a configuration file, over which the options, the port and the folder take precedence.
             authority: a file of CA certificates: the server uses TLS, with a certificate that one of them signed.
         """
-        self.port = free_port()
+        self.port, self._reservation = reserved_port()
         self.authority = authority
         self._program = program
         self._folder = folder
@@ -97,6 +95,7 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._reservation.close()
 
     @property
     def is_running(self) -> bool:
@@ -163,8 +162,18 @@ class Server:
 
 def free_port() -> int:
     """Return a free port, below the range of ephemeral ports; never soon the same one again."""
+    port, reservation = reserved_port()
+    reservation.close()
+    return port
+
+
+def reserved_port() -> tuple[int, socket.socket]:
+    """Return a free port, and what keeps others from it while no server listens there: UDP's port of that number."""
     while True:
         port = next(_server_ports)
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
         with suppress(OSError), socket.socket() as listener:
+            reservation.bind(("127.0.0.1", port))
             listener.bind(("127.0.0.1", port))
-            return port
+            return port, reservation
+        reservation.close()
